@@ -1,0 +1,126 @@
+"""The one exception tree of Circus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+class CircusError(Exception):
+    """Base of everything that Circus raises on purpose."""
+
+
+class ConfigError(CircusError):
+    """One option of one section, written as in ``watcher:web``, cannot be used.
+
+    :param section: the section, without brackets
+    :param option: the option's name, ``""`` when the section itself is wrong
+    :param why: what is wrong, in lower case
+    :param fix: what to write instead
+    :param where: ``file:line`` when the value came from a file
+    """
+
+    def __init__(
+        self, section: str, option: str, value: object, *, why: str, fix: str, where: str | None = None
+    ) -> None:
+        subject = f"[{section}] {option} = {value!r}" if option else f"[{section}]"
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}{subject}: {why}; {fix}")
+        self.section = section
+        self.option = option
+        self.value = value
+        self.why = why
+        self.fix = fix
+        self.where = where
+
+
+class ConfigErrors(CircusError):
+    """Everything that is wrong with a configuration, in file order."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors: Sequence[ConfigError] = tuple(errors)
+        super().__init__("\n".join(str(error) for error in self.errors))
+
+
+class CommandError(CircusError):
+    """A command cannot be done; becomes an error reply with *errno* (see ``reference``: protocol)."""
+
+    errno = 3
+
+
+class BadJSONError(CommandError):
+    """The message is not JSON."""
+
+    errno = 1
+
+
+class UnknownCommandError(CommandError):
+    """No command has this name."""
+
+    errno = 2
+
+
+class MessageError(CommandError):
+    """A property is missing, has the wrong type or a value that cannot be."""
+
+
+class UnknownWatcherError(MessageError):
+    """No watcher has this name."""
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        names = ", ".join(sorted(known))
+        super().__init__(f"program {name} not found" + (f"; known: {names}" if names else ""))
+        self.name = name
+
+
+class AlreadyExistsError(CommandError):
+    """A watcher of this name, up to case, is there already."""
+
+    errno = 5
+
+
+class ConflictError(CommandError):
+    """The daemon is stopping and takes no command any more."""
+
+    errno = 5
+
+
+class RefusedError(CommandError):
+    """An extension vetoed the command."""
+
+    errno = 5
+
+
+class CommandFailedError(CommandError):
+    """The command was accepted, but what it asked for did not come about."""
+
+    errno = 6
+
+
+class SpawnError(CircusError):
+    """A process could not be created; *errno* is the system's number or ``None``."""
+
+    def __init__(self, message: str, *, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class SocketError(CircusError):
+    """A managed socket cannot be bound."""
+
+
+class ExtensionError(CircusError):
+    """An extension is broken or missing; names its distribution and version where known."""
+
+    def __init__(self, message: str, *, distribution: str | None = None, version: str | None = None) -> None:
+        owner = f" (from {distribution} {version})" if distribution else ""
+        super().__init__(message + owner)
+        self.distribution = distribution
+        self.version = version
+
+
+class CallError(CircusError):
+    """A client got no reply in time, or an error reply."""
+
+
+class LifecycleError(CircusError):
+    """A forbidden move between two states: a bug of ours."""
