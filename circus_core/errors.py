@@ -105,7 +105,24 @@ class SpawnError(CircusError):
 
 
 class SocketError(CircusError):
-    """A managed socket cannot be bound."""
+    """A managed socket cannot be bound.
+
+    :param section: its section, as in ``socket:web``
+    :param address: the address or path that was asked for
+    """
+
+    def __init__(self, message: str, *, section: str = "", address: str = "") -> None:
+        super().__init__(message)
+        self.section = section
+        self.address = address
+
+
+class SocketErrors(SocketError):
+    """Everything that is wrong with a set of sockets; none of them is open."""
+
+    def __init__(self, errors: Iterable[SocketError]) -> None:
+        self.errors: Sequence[SocketError] = tuple(errors)
+        super().__init__("\n".join(str(error) for error in self.errors))
 
 
 class ExtensionError(CircusError):
@@ -120,6 +137,10 @@ class ExtensionError(CircusError):
 
 class CallError(CircusError):
     """A client got no reply in time, or an error reply."""
+
+
+class CallTimeoutError(CallError):
+    """A client got no reply in time."""
 
 
 class LifecycleError(CircusError):

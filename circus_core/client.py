@@ -1,0 +1,153 @@
+"""The synchronous client of the control endpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import zmq
+
+from circus_core.errors import CallError, CallTimeoutError
+from circus_core.protocol import (
+    DEFAULT_ENDPOINT_DEALER,
+    DEFAULT_ENDPOINT_MULTICAST,
+    DEFAULT_ENDPOINT_STATS,
+    DEFAULT_ENDPOINT_SUB,
+    cast_message,
+    encode,
+    make_json,
+    make_message,
+)
+
+__all__ = [
+    "DEFAULT_ENDPOINT_DEALER",
+    "DEFAULT_ENDPOINT_MULTICAST",
+    "DEFAULT_ENDPOINT_STATS",
+    "DEFAULT_ENDPOINT_SUB",
+    "CircusClient",
+    "cast_message",
+    "connect",
+    "make_json",
+    "make_message",
+]
+
+
+class CircusClient:
+    """Sends commands to a daemon and waits for each reply; for one thread at a time.
+
+    :param context: a ZeroMQ context to share, which stays the caller's; by default one of its own
+    :param timeout: seconds to wait for a reply
+    :param ssh_server: ``user@host[:port]`` to tunnel through; *endpoint* is then as seen from there
+    :param ssh_keyfile: the key to log in with
+    :raises CallError: the endpoint cannot be used
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any] | None = None,
+        endpoint: str = DEFAULT_ENDPOINT_DEALER,
+        timeout: float = 5.0,
+        ssh_server: str | None = None,
+        ssh_keyfile: str | None = None,
+    ) -> None:
+        self._own_context = zmq.Context() if context is None else None
+        self.context: zmq.Context[Any] = self._own_context or context or zmq.Context()
+        self.endpoint = endpoint
+        self.timeout = timeout * 1000  #: milliseconds, as ever
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.identity = uuid.uuid4().hex.encode()
+        self.socket.linger = 0
+        try:
+            connect(self.socket, endpoint, ssh_server, ssh_keyfile)
+        except CallError:
+            self.stop()
+            raise
+        self.poller = zmq.Poller()
+        self.poller.register(self.socket, zmq.POLLIN)
+
+    def send_message(self, command: str, **props: Any) -> dict[str, Any]:
+        """Send *command* with *props* and return the reply, an error reply too.
+
+        :raises CallError: no reply in time
+        """
+        return self.call(make_message(command, **props))
+
+    def call(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send *message*, give it an ``id`` and return the reply, an error reply too.
+
+        The reply of a message that is a cast is not awaited: it is ``{}``. A call that gives up leaves the
+        command running in the daemon; its late reply is dropped.
+
+        :raises CallError: no reply in time
+        """
+        if not isinstance(message, dict):
+            raise TypeError(f"call() takes a dict as make_message() makes it, not {type(message).__name__}")
+        message["id"] = message_id = uuid.uuid4().hex
+        deadline = time.monotonic() + self.timeout / 1000
+        self._send(encode(message))
+        if message.get("msg_type") == "cast":
+            return {}
+        while True:
+            reply = self._receive(deadline)
+            # A message that could not be read comes back without an id; nobody else is waiting here.
+            is_unread = reply.get("id") is None and reply.get("status") == "error"
+            if reply.get("id") == message_id or is_unread:
+                return reply
+
+    def stop(self) -> None:
+        """Close the connection. May be called twice."""
+        self.socket.close(linger=0)
+        if self._own_context is not None:
+            self._own_context.term()
+
+    def _send(self, body: bytes) -> None:
+        try:
+            self.socket.send(body, zmq.NOBLOCK)
+        except zmq.Again as exc:
+            raise self._timed_out() from exc
+        except zmq.ZMQError as exc:
+            raise CallError(f"cannot send to {self.endpoint}: {exc}") from exc
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            if not self.poller.poll(math.ceil(left * 1000)):
+                raise self._timed_out()
+            frames = self.socket.recv_multipart()
+        except zmq.ZMQError as exc:
+            raise CallError(f"cannot receive from {self.endpoint}: {exc}") from exc
+        try:
+            reply = json.loads(frames[-1])
+        except ValueError as exc:
+            raise CallError(f"{self.endpoint} sent no JSON: {frames[-1][:80]!r}; is it circusd?") from exc
+        if not isinstance(reply, Mapping):
+            raise CallError(f"{self.endpoint} sent no object: {frames[-1][:80]!r}; is it circusd?")
+        return dict(reply)
+
+    def _timed_out(self) -> CallTimeoutError:
+        return CallTimeoutError(
+            f"no reply from {self.endpoint} in {self.timeout / 1000:g}s; is circusd running, with this endpoint? "
+            "If it is busy, give a longer timeout"
+        )
+
+
+def connect(
+    socket: zmq.Socket[Any], endpoint: str, ssh_server: str | None = None, ssh_keyfile: str | None = None
+) -> None:
+    """Connect *socket*, through a tunnel when *ssh_server* is given.
+
+    :raises CallError: the endpoint cannot be used, or the tunnel could not be made
+    """
+    try:
+        if ssh_server is None:
+            socket.connect(endpoint)
+            return
+        from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import and needs pexpect
+
+        _ssh.connect(socket, endpoint, ssh_server, ssh_keyfile)
+    except zmq.ZMQError as exc:
+        raise CallError(f"endpoint {endpoint!r}: {exc}; write tcp://HOST:PORT or ipc://PATH") from exc
