@@ -1,0 +1,91 @@
+"""Facts about processes, read from /proc."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> None:
+    """From now on orphans of our descendants become our children, so that none can hide."""
+    if os.path.exists("/proc/self/stat"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether the process exists and is not a zombie."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"
+
+
+def parent_of(pid: int) -> int | None:
+    """Return the parent's pid, ``None`` when the process is gone."""
+    stat = _stat(pid)
+    return int(stat[1]) if stat else None
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time that the process itself took."""
+    stat = _stat(pid)
+    assert stat is not None, f"process {pid} is gone"
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the pids of the direct children, zombies included."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Return the pids of children, their children and so on, parents first."""
+    children = children_of(pid)
+    return children + [pid for child in children for pid in descendants_of(child)]
+
+
+def command_of(pid: int) -> str:
+    """Return the command line, for messages."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "?"
+
+
+def kill_quietly(pid: int) -> None:
+    """Send ``SIGKILL``; it may be gone already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def reap_quietly(pid: int) -> None:
+    """Collect *pid* if it is a dead child of ours."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def started_at(pid: int) -> float:
+    """Return when the process was created, in seconds since boot."""
+    stat = _stat(pid)
+    assert stat is not None, f"process {pid} is gone"
+    return int(stat[19]) / os.sysconf("SC_CLK_TCK")
