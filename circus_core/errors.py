@@ -126,11 +126,19 @@ class SocketErrors(SocketError):
 
 
 class ExtensionError(CircusError):
-    """An extension is broken or missing; names its distribution and version where known."""
+    """An extension is broken or missing; names its distribution and version where known.
 
-    def __init__(self, message: str, *, distribution: str | None = None, version: str | None = None) -> None:
+    :param message: what is wrong, in lower case
+    :param fix: what to do about it
+    """
+
+    def __init__(
+        self, message: str, *, fix: str = "", distribution: str | None = None, version: str | None = None
+    ) -> None:
         owner = f" (from {distribution} {version})" if distribution else ""
-        super().__init__(message + owner)
+        self.why = message + owner
+        self.fix = fix
+        super().__init__(self.why + (f"; {fix}" if fix else ""))
         self.distribution = distribution
         self.version = version
 
@@ -145,3 +153,30 @@ class CallTimeoutError(CallError):
 
 class LifecycleError(CircusError):
     """A forbidden move between two states: a bug of ours."""
+
+
+class ShortWriteError(CircusError):
+    """A stream could take only the first part of a chunk, whole lines.
+
+    :param untaken: how many bytes at the end of the chunk were not taken
+    """
+
+    def __init__(self, reason: object, *, untaken: int) -> None:
+        super().__init__(str(reason))
+        self.untaken = untaken
+
+
+class OptionError(CircusError, ValueError):
+    """An extension cannot use an option that it was given; the core adds the section.
+
+    :param option: its name, without the ``stdout_stream.`` before it
+    :param why: what is wrong, in lower case
+    :param fix: what to write instead
+    """
+
+    def __init__(self, option: str, value: object, *, why: str, fix: str) -> None:
+        super().__init__(f"{option} = {value!r}: {why}; {fix}")
+        self.option = option
+        self.value = value
+        self.why = why
+        self.fix = fix
