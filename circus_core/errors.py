@@ -151,6 +151,14 @@ class CallTimeoutError(CallError):
     """A client got no reply in time."""
 
 
+class UsageError(CircusError):
+    """The words of a command line make no command; *exit_code* is what the program ends with."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class LifecycleError(CircusError):
     """A forbidden move between two states: a bug of ours."""
 

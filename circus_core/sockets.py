@@ -1,0 +1,182 @@
+"""Managed sockets: bound by circusd, handed to children under one number for life.
+
+Bind them all, or none::
+
+    sockets = SocketSet(spawner)
+    addresses = await loop.run_in_executor(None, resolve, configs)
+    sockets.open(configs, addresses)
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from circus_core import _bind
+from circus_core._bind import Address
+from circus_core.errors import SocketError, SocketErrors
+from circus_core.interfaces import SocketView
+from circus_core.spawner import Spawner, StoredFd
+
+if TYPE_CHECKING:
+    from circus_core.options import SocketConfig
+
+
+class ManagedSocket:
+    """One socket of circusd, bound and listening from its creation until :meth:`close`.
+
+    With ``so_reuseport`` it only keeps the address: each child gets a socket of its own from
+    :meth:`open_for_spawn`, and what this one holds never listens.
+
+    :param address: from :func:`resolve`; without it the host is looked up now, which may block
+    :raises SocketError: the address cannot be had
+    """
+
+    def __init__(self, config: SocketConfig, address: Address | None = None) -> None:
+        self.config = config
+        self.number = -1  #: the descriptor that it has in every child, once the Spawner stores it
+        self.address = address = _bind.resolve(config) if address is None else address
+        sock = _bind.bind(config, address)
+        self._file = _identity(address)
+        self.socket: socket.socket | None = sock
+        if not isinstance(address, str):
+            self.address = sock.getsockname()  # a port 0 has become a real one
+        try:
+            if not config.so_reuseport:
+                _bind.listen(config, sock, address)
+            elif config.type not in _bind.LISTENING:
+                # A bound datagram socket would get its share of what children wait for: let go of the address.
+                sock.close()
+                self.socket = _unbound(config)
+        except SocketError:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """The name after ``socket:`` of its section."""
+        return self.config.name
+
+    @property
+    def stored(self) -> StoredFd:
+        """How the Spawner knows it."""
+        return StoredFd(f"socket:{self.name}")
+
+    def open_for_spawn(self) -> socket.socket:
+        """Return a fresh socket at the same address, listening, the caller's to close once the child has it.
+
+        :raises SocketError: the address was taken meanwhile
+        """
+        sock = _bind.bind(self.config, self.address)
+        try:
+            _bind.listen(self.config, sock, self.address)
+        except SocketError:
+            sock.close()
+            raise
+        return sock
+
+    def view(self) -> SocketView:
+        """Return what ``listsockets`` tells of it: the address it really has."""
+        backlog = self.config.backlog
+        if isinstance(self.address, str):
+            return SocketView(fd=self.number, name=self.name, backlog=backlog, path=self.address)
+        host, port = self.address[:2]
+        return SocketView(fd=self.number, name=self.name, backlog=backlog, host=host, port=port)
+
+    def close(self) -> None:
+        """Close it and remove its path, if that is still the one it made. May be called twice."""
+        if self.socket is None:
+            return
+        # Unlink first: while it is open nobody else's file can have its inode.
+        if isinstance(self.address, str) and self._file is not None and _identity(self.address) == self._file:
+            os.unlink(self.address)
+        self.socket.close()
+        self.socket = None
+
+
+class SocketSet(Mapping[str, ManagedSocket]):
+    """The managed sockets by name, each stored with the Spawner, which gives it its number."""
+
+    def __init__(self, spawner: Spawner) -> None:
+        self._spawner = spawner
+        self._sockets: dict[str, ManagedSocket] = {}
+
+    def open(self, configs: Iterable[SocketConfig], addresses: Mapping[str, Address] | None = None) -> None:
+        """Add the sockets of *configs*, all or none.
+
+        :param addresses: from :func:`resolve`; without it host names are looked up now, which may block
+        :raises SocketErrors: for each that cannot be had; those that were there before stay
+        """
+        opened: dict[str, ManagedSocket] = {}
+        errors: list[SocketError] = []
+        for config in configs:
+            try:
+                opened[config.name] = ManagedSocket(config, (addresses or {}).get(config.name))
+            except SocketError as exc:
+                errors.append(exc)
+        if errors:
+            for sock in opened.values():
+                sock.close()
+            raise SocketErrors(errors)
+        for name, sock in opened.items():
+            assert sock.socket is not None  # it is open
+            sock.number = self._spawner.store_fd(sock.stored.name, sock.socket.fileno())
+            self._sockets[name] = sock
+
+    def close(self, names: Iterable[str] | None = None) -> None:
+        """Close the sockets of *names*, by default all."""
+        for name in list(self._sockets if names is None else names):
+            sock = self._sockets.pop(name)
+            sock.close()
+            self._spawner.drop_fd(sock.stored.name)
+
+    def numbers(self) -> dict[str, int]:
+        """Return name to number, as ``$(circus.sockets.NAME)`` is expanded."""
+        return {name: sock.number for name, sock in self._sockets.items()}
+
+    def views(self) -> list[SocketView]:
+        """Return the sockets as ``listsockets`` tells them, by number."""
+        return sorted((sock.view() for sock in self._sockets.values()), key=lambda view: view.fd)
+
+    def __getitem__(self, name: str) -> ManagedSocket:
+        return self._sockets[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sockets)
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+
+def resolve(configs: Iterable[SocketConfig]) -> dict[str, Address]:
+    """Return the address of each socket by name. May ask a name server: run it in an executor.
+
+    :raises SocketErrors: for each host that is not known
+    """
+    addresses: dict[str, Address] = {}
+    errors: list[SocketError] = []
+    for config in configs:
+        try:
+            addresses[config.name] = _bind.resolve(config)
+        except SocketError as exc:
+            errors.append(exc)
+    if errors:
+        raise SocketErrors(errors)
+    return addresses
+
+
+def _unbound(config: SocketConfig) -> socket.socket:
+    return socket.socket(config.family, config.type, config.proto)
+
+
+def _identity(address: Address) -> tuple[int, int] | None:
+    """Return device and inode of a path, ``None`` for what is none."""
+    if not isinstance(address, str):
+        return None
+    try:
+        found = os.lstat(address)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
