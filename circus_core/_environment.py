@@ -1,0 +1,75 @@
+"""The environment of child processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from circus_core._tables import WatcherConfig
+
+_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")
+
+
+def expand_variables(text: str, environ: Mapping[str, str]) -> str:
+    """Return *text* with each ``$NAME`` in upper case replaced from *environ*; one that is not set by nothing."""
+    return _VARIABLE.sub(lambda match: environ.get(match[1], ""), text)
+
+
+def child_env(config: WatcherConfig, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of the processes of *config*, whose own part is ``own_env``.
+
+    A virtual environment that is not there adds nothing: its absence concerns the machine, and is reported there.
+    """
+    env = {**environ, **config.own_env} if config.copy_env else dict(config.own_env)
+    if config.copy_path:
+        env["PYTHONPATH"] = os.pathsep.join(sys.path)
+    if config.virtualenv and config.copy_env:
+        try:
+            site = site_packages(config.virtualenv, config.virtualenv_py_ver)
+        except ValueError:
+            return env
+        env.update(_in_virtualenv(Path(config.virtualenv), site, env))
+    return env
+
+
+def site_packages(virtualenv: str, version: str | None = None) -> Path:
+    """Return the ``site-packages`` folder of a virtual environment.
+
+    :param version: of its Python, such as ``3.11``; by default that of this one
+    :raises ValueError: there is none
+    """
+    version = version or f"{sys.version_info.major}.{sys.version_info.minor}"
+    folders = [Path(virtualenv, "lib", f"{python}{version}", "site-packages") for python in ("python", "pypy")]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    raise ValueError("no such folder" if not Path(virtualenv).is_dir() else f"{folders[0]} is not there")
+
+
+def _in_virtualenv(root: Path, site: Path, env: Mapping[str, str]) -> dict[str, str]:
+    paths = [*_linked_paths(site), str(site)]
+    if env.get("PYTHONPATH"):
+        paths.append(env["PYTHONPATH"])
+    bin_path = str(root / "bin")
+    return {
+        "VIRTUAL_ENV": str(root),
+        "PATH": os.pathsep.join([bin_path, env["PATH"]]) if env.get("PATH") else bin_path,
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
+def _linked_paths(site: Path) -> list[str]:
+    """Return the folders that the ``.pth`` files of *site* name, as :mod:`site` reads them."""
+    found: list[str] = []
+    for file in sorted(site.glob("*.pth")):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            line = line.strip()
+            if not line or line.startswith(("#", "import ", "import\t")):
+                continue
+            folder = os.path.normpath(site / line)
+            if os.path.exists(folder) and folder not in found:
+                found.append(folder)
+    return found

@@ -1,0 +1,85 @@
+"""Users and groups of this machine."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+from circus_core.errors import MessageError
+from circus_core.spawner import Credentials
+
+
+def find_user(user: str | int) -> pwd.struct_passwd | int:
+    """Return the account of *user*, or its bare number when no account has it.
+
+    :raises ValueError: no user has this name
+    """
+    try:
+        if isinstance(user, int) or user.strip().isdigit():
+            return _by_number(int(user))
+        return pwd.getpwnam(user.strip())
+    except (KeyError, OverflowError):
+        raise ValueError(f"no user of this machine is named {str(user)!r}") from None
+
+
+def _by_number(number: int) -> pwd.struct_passwd | int:
+    try:
+        return pwd.getpwuid(number)
+    except KeyError:
+        return number
+
+
+def find_group(group: str | int) -> int:
+    """Return the number of *group*.
+
+    :raises ValueError: no group has this name
+    """
+    if isinstance(group, int) or group.strip().isdigit():
+        return int(group)
+    try:
+        return grp.getgrnam(group.strip()).gr_gid
+    except KeyError:
+        raise ValueError(f"no group of this machine is named {group!r}") from None
+
+
+def user_number(user: str | int | None) -> int | None:
+    """Return the number of *user*, ``None`` for none.
+
+    :raises MessageError: no user has this name
+    """
+    if user is None:
+        return None
+    try:
+        account = find_user(user)
+    except ValueError as exc:
+        raise MessageError(f"'uid': {exc}; write the name or number of one that exists") from None
+    return account if isinstance(account, int) else account.pw_uid
+
+
+def group_number(group: str | int | None) -> int | None:
+    """Return the number of *group*, ``None`` for none.
+
+    :raises MessageError: no group has this name
+    """
+    try:
+        return None if group is None else find_group(group)
+    except ValueError as exc:
+        raise MessageError(f"'gid': {exc}; write the name or number of one that exists") from None
+
+
+def resolve_credentials(uid: str | int | None, gid: str | int | None) -> Credentials | None:
+    """Return who a child runs as: a user with all groups of its own, ``None`` when neither is given.
+
+    :raises ValueError: there is no such user or group
+    """
+    if uid is None and gid is None:
+        return None
+    group = None if gid is None else find_group(gid)
+    if uid is None:
+        return Credentials(gid=group)
+    account = find_user(uid)
+    if isinstance(account, int):
+        return Credentials(uid=account, gid=group, groups=() if group is None else (group,))
+    group = account.pw_gid if group is None else group
+    return Credentials(uid=account.pw_uid, gid=group, groups=tuple(os.getgrouplist(account.pw_name, group)))
