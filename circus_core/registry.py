@@ -46,6 +46,7 @@ class Registry:
     ) -> None:
         self._load_one = load
         self._all, self._unused = _catalog.build(disabled, path)
+        self._commands: dict[str, Command[Any]] | None = None
         order = [State.AVAILABLE, State.BROKEN, State.DISABLED]
         self._named: dict[tuple[str, str], Extension] = {}
         for extension in sorted(self._all, key=lambda e: order.index(e.state)):
@@ -89,7 +90,9 @@ class Registry:
 
     def commands(self) -> dict[str, Command[Any]]:
         """Return all commands that load, by name; the others are in :meth:`problems` from now on."""
-        return self._load_group(Group.COMMANDS)
+        if self._commands is None:
+            self._commands = self._load_group(Group.COMMANDS)
+        return self._commands
 
     def hookimpls(self) -> dict[str, object]:
         """Return all objects of ``circus.extensions`` that load, by name; the others are in :meth:`problems`."""

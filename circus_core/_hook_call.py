@@ -1,0 +1,126 @@
+"""One call of a function of a stranger's, under a deadline that it cannot hold up."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a thread came to. An exception travels as data: a future raises ``SystemExit`` through the loop."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+class HookCall:
+    """A function that is called under a deadline.
+
+    A coroutine function runs on the loop. Any other runs in a daemon thread of its own, not in the loop's executor,
+    whose end would wait for one that hangs. A call that outlives its deadline is left alone in its thread; until it is
+    over, further calls fail at once, so that a hook that always hangs costs one thread and not one a call.
+    """
+
+    def __init__(self, function: Callable[..., Any], timeout: float) -> None:
+        self._function = function
+        self._timeout = timeout
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004 - an object may have a coroutine function for its call
+        )
+        self._overdue: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, **kwargs: Any) -> Any:
+        """Return what the function returns.
+
+        :raises TimeoutError: it missed the deadline, or an earlier call that did is not over
+        :raises HookExitError: it raised what would end the daemon
+        """
+        end_at = time.monotonic() + self._timeout
+        result = self._function(**kwargs) if self._is_async else await self._in_thread(kwargs)
+        if inspect.isawaitable(result):
+            result = await self._on_loop(result, end_at - time.monotonic())
+        return result
+
+    async def _in_thread(self, kwargs: Mapping[str, Any]) -> Any:
+        if self._overdue is not None and self._overdue.is_alive():
+            raise TimeoutError(f"an earlier call, given up after {self._timeout:g}s, still runs")
+        self._overdue = None
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[_Outcome] = loop.create_future()
+        thread = threading.Thread(
+            target=_work, args=(self._function, kwargs, loop, over), name="circus-hook", daemon=True
+        )
+        thread.start()
+        await asyncio.wait({over}, timeout=self._timeout)
+        if not over.done():
+            self._overdue = thread
+            raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; it goes on in a thread of its own")
+        outcome = over.result()
+        if outcome.error is not None:
+            raise _harmless(outcome.error)
+        return outcome.value
+
+    async def _on_loop(self, awaitable: Awaitable[Any], timeout: float) -> Any:
+        task = asyncio.ensure_future(_contained(awaitable))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            # Not wait_for: that one waits for a coroutine that does not let itself be cancelled.
+            await asyncio.wait({task}, timeout=max(0.0, timeout))
+        finally:
+            task.cancel()
+        if not task.done():
+            raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; cancelled")
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: a late one is nobody's business any more
+
+
+class HookExitError(Exception):
+    """A hook raised ``SystemExit`` or the like."""
+
+
+def _harmless(error: BaseException) -> Exception:
+    """Return *error* as one that may be raised on the loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return HookExitError(said)
+
+
+async def _contained(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as exc:
+        raise _harmless(exc) from exc
+
+
+def _work(
+    function: Callable[..., Any],
+    kwargs: Mapping[str, Any],
+    loop: asyncio.AbstractEventLoop,
+    over: asyncio.Future[_Outcome],
+) -> None:
+    try:
+        outcome = _Outcome(function(**kwargs))
+    except BaseException as exc:
+        outcome = _Outcome(error=exc)
+    try:
+        loop.call_soon_threadsafe(_settle, over, outcome)
+    except RuntimeError:
+        pass  # the loop is closed: nobody waits any more
+
+
+def _settle(over: asyncio.Future[_Outcome], outcome: _Outcome) -> None:
+    if not over.done():
+        over.set_result(outcome)
