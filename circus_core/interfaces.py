@@ -7,11 +7,13 @@ handed is a protocol with fewer (:class:`ArbiterHandle`, :class:`WatcherHandle`,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from circus_core.arguments import Property, parse_properties, schema
 from circus_core.states import ProcessState, WatcherState, Wid
+from circus_core.usage import parse_words, usage_line
 
 if TYPE_CHECKING:
     from circus_core.options import CircusConfig, WatcherConfig
@@ -38,6 +40,24 @@ class Command(ABC, Generic[ArgsT]):
     args_type: ClassVar[type[Any]] = NoArgs
     reads_only: ClassVar[bool] = False  #: changes nothing
 
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Its properties, in the order that they are checked."""
+        return schema(self.args_type)
+
+    @property
+    def usage(self) -> str:
+        """The words that it takes on a command line, as in ``<name> [nb] [--waiting]``."""
+        return usage_line(self.properties)
+
+    def parse_words(self, words: Sequence[str]) -> ArgsT:
+        """Return the arguments that the *words* behind it on a command line give.
+
+        :raises UsageError: they make no sense
+        """
+        args: ArgsT = parse_properties(self.args_type, parse_words(self.properties, words))
+        return args
+
     @abstractmethod
     async def execute(self, arbiter: ArbiterHandle, args: ArgsT) -> Reply:
         """Do it, on the daemon's loop, and return the reply's own keys.
@@ -53,6 +73,10 @@ class Command(ABC, Generic[ArgsT]):
         """Return the text that ``circusctl`` prints for a reply that is no error, without a final newline."""
         return "ok"
 
+    def format_error(self, reply: Reply) -> str:
+        """Return the text that ``circusctl`` prints on standard error for an error reply."""
+        return f"error: {reply.get('reason', 'unknown')}"
+
     def run(self, terminal: Terminal, args: ArgsT) -> int:
         """Do the command in ``circusctl`` and return its exit code.
 
@@ -65,7 +89,6 @@ class Terminal(Protocol):
     """What a command's terminal half is handed by ``circusctl``."""
 
     endpoint: str
-    pubsub_endpoint: str  #: asked from the daemon the first time that it is read
     timeout: float  #: seconds to wait for a reply
     is_json: bool  #: ``--json`` was given
 
@@ -77,6 +100,12 @@ class Terminal(Protocol):
 
     def send_and_show(self, command: Command[Any], args: Any) -> int:
         """Send *command*, print its reply and return the exit code."""
+
+    def events(self, topics: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+        """Yield topic and JSON text of each event whose topic starts with one of *topics*, without end.
+
+        :raises CallError: the endpoint cannot be used
+        """
 
     def show(self, text: str) -> None:
         """Print a line on standard output."""
@@ -109,14 +138,25 @@ class Stream(ABC):
     (``may_block``) is given a writer thread of its own behind a bounded queue.
     """
 
-    may_block: bool = True  #: read after ``open()``: ``False`` promises that ``write`` goes to a regular file
+    may_block: bool = True  #: read after each call: ``False`` promises that ``write`` goes to a regular file
+    takes_raw: bool = False  #: read with ``may_block``: ``write_raw`` is called in place of ``write``
 
     def open(self) -> None:
         """Get ready; called before the first chunk and after each ``close``."""
 
     @abstractmethod
     def write(self, chunk: Chunk) -> None:
-        """Take *chunk*; :class:`OSError` counts as a fault of the stream, and the chunk as lost."""
+        """Take *chunk*. What this raises counts as a fault of the stream, and the chunk as lost.
+
+        :raises ShortWriteError: the chunk was taken in part
+        """
+
+    def write_raw(self, lines: memoryview) -> None:
+        """Take lines whose origin does not matter, without a copy: *lines* is valid during the call only.
+
+        Called only while ``may_block`` is ``False`` and ``takes_raw`` is ``True``; raises as ``write`` does.
+        """
+        raise TypeError(f"{type(self).__name__} says takes_raw and has no write_raw")
 
     def reopen(self) -> None:
         """Open the target anew, as log rotation expects after it moved a file."""
@@ -204,6 +244,12 @@ class WatcherHandle(Protocol):
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them, free-form ones included."""
 
+    def option(self, name: str) -> Any:
+        """Return one option as ``get`` replies it: one of :meth:`options` or another that ``set`` takes.
+
+        :raises MessageError: there is none of that name
+        """
+
     def start(self) -> Change: ...
     def stop(self) -> Change: ...
     def restart(self) -> Change: ...
@@ -211,7 +257,9 @@ class WatcherHandle(Protocol):
     def resize(self, numprocesses: int) -> Change:
         """Desire another number of processes; a singleton keeps its own, less than none is none."""
 
-    def kill(self, pid: int | None = None, *, signum: int | None = None, graceful_timeout: float | None = None) -> Change:
+    def kill(
+        self, pid: int | None = None, *, signum: int | None = None, graceful_timeout: float | None = None
+    ) -> Change:
         """Stop its processes, or the one with *pid*; they are replaced. A foreign *pid* does nothing."""
 
     def signal(
@@ -226,6 +274,12 @@ class WatcherHandle(Protocol):
         """Send a signal to its processes; who gets it stands in the protocol reference, section 11.
 
         :raises MessageError: no such process or child
+        """
+
+    async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
+        """Let the watcher's ``extended_stats`` hook add to the figures of one of its processes.
+
+        :raises CommandError: the hook raised
         """
 
     def set_options(self, options: Mapping[str, Any]) -> Change:
@@ -298,6 +352,10 @@ class ArbiterHandle(Protocol):
     def pubsub_endpoint(self) -> str: ...
     @property
     def pid(self) -> int: ...
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it takes no command any more that changes something."""
+
     def watchers(self) -> list[WatcherHandle]:
         """Return all watchers, in the order of the configuration, added ones last."""
 
@@ -322,6 +380,12 @@ class ArbiterHandle(Protocol):
         """Return the daemon's commands by name."""
 
     def extensions(self) -> list[ExtensionInfo]: ...
+    async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
+        """Return pid to process-info object (protocol reference, section 9), or to a text when it is gone.
+
+        Sampled off the loop.
+        """
+
     def parse_watcher(
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
     ) -> WatcherConfig:

@@ -1,0 +1,345 @@
+"""The object that owns the watchers and the sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from circus_core import events
+from circus_core._demand import DemandWatch
+from circus_core._reloading import Reloader
+from circus_core.changes import PendingChange, done
+from circus_core.config import Config
+from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
+from circus_core.interfaces import Command, ExtensionInfo, Outcome, ReloadPlan, SocketView, WatcherHandle
+from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
+from circus_core.procinfo import Sampler
+from circus_core.services import Services, logger
+from circus_core.watcher import Watcher
+
+
+class End(Enum):
+    """Why an arbiter ends."""
+
+    QUIT = "quit"
+    RESTART = "restart"
+
+
+class Arbiter:
+    """What commands do to the daemon; see :class:`circus_core.interfaces.ArbiterHandle`.
+
+    :param endpoint: the address that it takes commands at
+    :param pubsub_endpoint: the address that it publishes events at
+    :param load: reads the configuration anew; raises ``ConfigErrors``
+    :param on_end: called when everything has stopped
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        services: Services,
+        *,
+        endpoint: str,
+        pubsub_endpoint: str,
+        load: Callable[[], Config],
+        on_end: Callable[[End], None],
+        reopen_logs: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._services = services
+        self._endpoint = endpoint
+        self._pubsub_endpoint = pubsub_endpoint
+        self._watchers: dict[str, Watcher] = {}
+        self._leaving: set[Watcher] = set()
+        self._config = config
+        self._on_end = on_end
+        self._reopen_logs = reopen_logs
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end: End | None = None
+        self._stopped = done()
+        self._sampler = Sampler()
+        self._demand = DemandWatch(services.sockets, self._on_demand_watchers)
+        self._reloader = Reloader(self, services, load)
+        for watcher in config.watchers:
+            self._watchers[watcher.name.lower()] = self._make(watcher)
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> CircusConfig:
+        return self._config.circus
+
+    @property
+    def endpoint(self) -> str:
+        return self._endpoint
+
+    @property
+    def pubsub_endpoint(self) -> str:
+        return self._pubsub_endpoint
+
+    @property
+    def pid(self) -> int:
+        return os.getpid()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._end is not None
+
+    @property
+    def full_config(self) -> Config:
+        """The whole configuration that was read last."""
+        return self._config
+
+    def watchers(self) -> list[Watcher]:
+        """Return all watchers, in the order of the configuration, added ones last."""
+        return list(self._watchers.values())
+
+    def watcher(self, name: str) -> Watcher:
+        """Return the watcher of that name, whatever its case."""
+        watcher = self._watchers.get(name.lower())
+        if watcher is None:
+            raise UnknownWatcherError(name, (w.name for w in self._watchers.values()))
+        return watcher
+
+    def matching(self, pattern: str, how: str = "glob") -> list[Watcher]:
+        """Return the watchers whose name matches, at least one."""
+        if how == "simple":
+            return [self.watcher(pattern)]
+        matches = _matcher(pattern.lower(), how)
+        found = [watcher for name, watcher in self._watchers.items() if matches(name)]
+        if not found:
+            raise UnknownWatcherError(pattern, (w.name for w in self._watchers.values()))
+        return found
+
+    def sockets(self) -> list[SocketView]:
+        """Return the managed sockets, by number."""
+        return self._services.sockets.views()
+
+    def commands(self) -> Mapping[str, Command[Any]]:
+        """Return the daemon's commands by name."""
+        return self._services.registry.commands()
+
+    def extensions(self) -> list[ExtensionInfo]:
+        """Return everything that is installed for the daemon, broken ones too."""
+        return self._services.registry.extensions()
+
+    async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, Any]:
+        """Return the process-info object of each pid; nothing waits while ``/proc`` is read."""
+        return await asyncio.to_thread(self._sampler.sample, pids, with_children=with_children)
+
+    def parse_watcher(
+        self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
+    ) -> WatcherConfig:
+        """Return the configuration of a watcher given by command."""
+        if not name.strip():
+            raise MessageError("message invalid: 'name' is empty; send the name of the watcher")
+        return make_watcher_config(name, cmd, args, options or {})
+
+    # -- starting and stopping ----------------------------------------------------------------------------------
+
+    def start_watchers(self, watchers: Sequence[WatcherHandle] | None = None) -> PendingChange:
+        """Start several watchers, by priority, but those with ``autostart`` off."""
+        return self._in_turn([w for w in self._chosen(watchers) if w.config.autostart], lambda w: w.start(held=True))
+
+    def stop_watchers(self, watchers: Sequence[WatcherHandle] | None = None) -> PendingChange:
+        """Stop several watchers, all at the same time."""
+        return self._all_of([w.stop() for w in reversed(self._chosen(watchers))])
+
+    def restart_watchers(self, watchers: Sequence[WatcherHandle]) -> PendingChange:
+        """Stop several watchers and start them again, by priority."""
+        return self._in_turn(self._chosen(watchers), lambda w: w.restart(held=True))
+
+    def reload_watchers(self, *, graceful: bool = True, sequential: bool = False) -> PendingChange:
+        """Reopen log files and streams, then reload all watchers one after the other by priority."""
+        self.reopen_logs()
+        change = PendingChange()
+        self._run(self._reload_in_turn(self._chosen(None), change, graceful=graceful, sequential=sequential))
+        return change
+
+    def reopen_logs(self) -> None:
+        """Open log files and the targets of streams anew, as log rotation expects."""
+        self._reopen_logs()
+        self._services.pump.reopen()
+
+    def quit(self) -> PendingChange:
+        """Stop everything and end."""
+        return self._stop_for(End.QUIT)
+
+    def restart(self) -> PendingChange:
+        """Stop everything and start again from the configuration file.
+
+        :raises MessageError: the file is bad, nothing is stopped
+        """
+        self._config = self._reloader.read()
+        return self._stop_for(End.RESTART)
+
+    # -- the set of watchers ------------------------------------------------------------------------------------
+
+    def add_watcher(self, config: WatcherConfig, *, start: bool = False) -> PendingChange:
+        """Register a watcher, stopped, then start it when asked."""
+        if config.name.lower() in self._watchers:
+            raise AlreadyExistsError(f"{config.name!r} already exist")
+        watcher = self.register(config)
+        self._services.publish(events.WatcherAdded(watcher=config.name))
+        return watcher.start() if start else done()
+
+    def register(self, config: WatcherConfig) -> Watcher:
+        """Make a watcher of *config*, stopped, with no event."""
+        watcher = self._watchers[config.name.lower()] = self._make(config)
+        self._notify("circus_watcher_added", watcher=watcher)
+        return watcher
+
+    def remove_watcher(self, name: str, *, stop: bool = True) -> PendingChange:
+        """Take a watcher out of all listings at once, then stop it or leave its processes running."""
+        watcher = self.watcher(name)
+        self._services.publish(events.WatcherRemoved(watcher=watcher.name))
+        return self.unregister(watcher, stop=stop)
+
+    def unregister(self, watcher: Watcher, *, stop: bool = True) -> PendingChange:
+        """Take a watcher out of all listings, with no event of its own."""
+        del self._watchers[watcher.name.lower()]
+        self._notify("circus_watcher_removed", watcher=watcher)
+        if not stop:
+            watcher.abandon()
+            return done()
+        self._leaving.add(watcher)
+        change = watcher.stop()
+        self._run(self._see_off(watcher, change))
+        return change
+
+    # -- configuration ------------------------------------------------------------------------------------------
+
+    def plan_reload(self) -> ReloadPlan:
+        """Read the config file anew and return what it would change."""
+        return self._reloader.plan()
+
+    def reload_config(self) -> PendingChange:
+        """Read the config file anew and apply the difference."""
+        change = PendingChange()
+        apply = self._reloader.prepare()
+        self._run(_finish(apply, change))
+        return change
+
+    def take_config(self, config: Config) -> None:
+        """Let *config* be what was read last."""
+        self._config = config
+
+    async def close(self) -> None:
+        """End what still goes on; processes are left as they are."""
+        self._demand.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for watcher in [*self._watchers.values(), *self._leaving]:
+            await watcher.close()
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _make(self, config: WatcherConfig) -> Watcher:
+        return Watcher(config, self._services, self, on_waiting=self._demand.look)
+
+    def _chosen(self, watchers: Sequence[WatcherHandle] | None) -> list[Watcher]:
+        names = list(self._watchers) if watchers is None else [w.name.lower() for w in watchers]
+        chosen = [self._watchers[name] for name in names]
+        return sorted(chosen, key=lambda w: -w.config.priority)
+
+    def _in_turn(self, watchers: list[Watcher], begin: Callable[[Watcher], PendingChange]) -> PendingChange:
+        changes = [begin(watcher) for watcher in watchers]
+        self._run(self._give_turns(watchers))
+        return self._all_of(changes)
+
+    async def _give_turns(self, watchers: list[Watcher]) -> None:
+        delay = self.config.warmup_delay
+        for index, watcher in enumerate(watchers):
+            if delay and index:
+                await asyncio.sleep(delay)
+            watcher.release()
+            await watcher.turn_over()
+
+    async def _reload_in_turn(
+        self, watchers: list[Watcher], change: PendingChange, *, graceful: bool, sequential: bool
+    ) -> None:
+        async def reload_all() -> None:
+            for watcher in watchers:
+                if self._watchers.get(watcher.name.lower()) is watcher:
+                    await watcher.reload(graceful=graceful, sequential=sequential)
+
+        await _finish(reload_all(), change)
+
+    def _all_of(self, changes: Iterable[PendingChange]) -> PendingChange:
+        change = PendingChange()
+
+        async def wait_for_all() -> None:
+            errors = await asyncio.gather(*changes, return_exceptions=True)
+            failed = [str(error) for error in errors if isinstance(error, CommandFailedError)]
+            if failed:
+                raise CommandFailedError("; ".join(failed))
+
+        self._run(_finish(wait_for_all(), change))
+        return change
+
+    def _stop_for(self, end: End) -> PendingChange:
+        if self._end is None:
+            self._stopped = PendingChange()
+            self._run(self._stop_all(self._stopped))
+        if self._end is not End.QUIT:
+            self._end = end
+        return self._stopped
+
+    async def _stop_all(self, change: PendingChange) -> None:
+        logger.info("stopping")
+        self._notify("circus_daemon_stopping")
+        self._demand.close()
+        await _finish(self.stop_watchers(), change)
+        for watcher in list(self._leaving):
+            await watcher.stop()
+        assert self._end is not None
+        self._on_end(self._end)
+
+    async def _see_off(self, watcher: Watcher, change: PendingChange) -> None:
+        await change
+        self._leaving.discard(watcher)
+
+    def _on_demand_watchers(self) -> list[Watcher]:
+        return [w for w in self._watchers.values() if w.config.on_demand]
+
+    def _notify(self, hook: str, **kwargs: Any) -> None:
+        if self._services.hooks.has(hook):
+            self._services.hooks.notify(hook, arbiter=self, **kwargs)
+
+    def _run(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("internal error", exc_info=task.exception())
+
+
+async def _finish(work: Any, change: PendingChange) -> None:
+    """Await *work*, and let *change* come to the same end."""
+    try:
+        outcome = await work
+    except CommandFailedError as exc:
+        change.reject(str(exc))
+    else:
+        change.resolve(outcome if isinstance(outcome, Outcome) else Outcome())
+
+
+def _matcher(pattern: str, how: str) -> Callable[[str], object]:
+    if how == "glob":
+        return re.compile(fnmatch.translate(pattern)).match
+    if how != "regex":
+        raise MessageError(f"unknown match method {how}")
+    try:
+        return re.compile(pattern).match
+    except re.error as exc:
+        raise MessageError(f"bad regular expression {pattern!r}: {exc}") from exc
+
+

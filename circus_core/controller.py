@@ -1,0 +1,131 @@
+"""Commands in: the ROUTER socket, from message to reply."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import zmq
+
+from circus_core import protocol
+from circus_core.arguments import parse_properties
+from circus_core.endpoints import bind
+from circus_core.errors import CircusError, ConflictError, RefusedError
+from circus_core.interfaces import ArbiterHandle, Command
+from circus_core.protocol import Message
+from circus_core.services import logger
+
+_BURST: Final = 100  #: messages taken before others on the loop have their turn
+_RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
+
+_LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to leave when the socket closes
+
+Veto = Callable[[Command[Any], Any], str | None]
+"""Asked before a command runs; a text refuses it."""
+
+
+class Controller:
+    """Answers what clients send, in the order of its arrival."""
+
+    def __init__(self, context: zmq.Context[Any]) -> None:
+        self.socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
+        self.endpoint = ""  #: the address that it is bound to
+        self._arbiter: ArbiterHandle | None = None
+        self._veto: Veto | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def bind(self, endpoint: str, *, is_again: bool = False) -> None:
+        """Bind to *endpoint*; what clients send waits until :meth:`open`.
+
+        :raises ConfigError: the address cannot be had
+        """
+        self.endpoint = await bind(self.socket, endpoint, option="endpoint", is_again=is_again)
+
+    def open(self, arbiter: ArbiterHandle, veto: Veto | None = None) -> None:
+        """Answer for *arbiter* from now on, also what arrived before.
+
+        :param veto: asked before each command; a text that it returns refuses the command
+        """
+        self._arbiter = arbiter
+        self._veto = veto
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self.socket.getsockopt(zmq.FD), self._receive)
+        self._loop.call_soon(self._receive)
+
+    async def pause(self) -> None:
+        """Take no more messages, and let every reply that is due go out."""
+        if self._loop is not None:
+            self._loop.remove_reader(self.socket.getsockopt(zmq.FD))
+            self._loop = None
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+
+    def close(self) -> None:
+        """Close the socket. May be called twice."""
+        for task in self._tasks:
+            task.cancel()
+        self.socket.close(_LAST_REPLIES_MS)
+
+    def _receive(self) -> None:
+        # libzmq's descriptor is edge-triggered: take until nothing is left, or look again soon.
+        if self._loop is None:
+            return
+        for _ in range(_BURST):
+            try:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._dispatch(protocol.parse(frames))
+        self._loop.call_soon(self._receive)
+
+    def _dispatch(self, message: Message | protocol.Rejected) -> None:
+        if isinstance(message, protocol.Rejected):
+            if not message.is_cast:
+                self._send(message.route, protocol.error(message.id, message.error))
+            return
+        task = asyncio.get_running_loop().create_task(self._execute(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, message: Message) -> None:
+        try:
+            reply = protocol.ok(message.id, await self._run(message))
+        except (CircusError, OSError) as exc:
+            logger.debug("command %r refused: %s", message.command, exc)
+            reply = protocol.error(message.id, exc, command=message.command)
+        except Exception as exc:
+            logger.exception("command %r failed", message.command)
+            reply = protocol.error(message.id, exc, command=message.command)
+        if not message.is_cast:
+            self._send(message.route, reply)
+
+    async def _run(self, message: Message) -> dict[str, Any]:
+        arbiter = self._arbiter
+        assert arbiter is not None
+        command = protocol.find_command(arbiter.commands(), message.command)
+        args = parse_properties(command.args_type, message.properties)
+        if arbiter.is_stopping and not command.reads_only:
+            raise ConflictError("arbiter is already running arbiter_stop command")
+        why = self._veto(command, args) if self._veto else None
+        if why is not None:
+            raise RefusedError(why)
+        return await command.execute(arbiter, args)
+
+    def _send(self, route: tuple[bytes, ...], reply: dict[str, Any]) -> None:
+        try:
+            body = protocol.encode(reply)
+        except (TypeError, ValueError) as exc:
+            logger.error("a reply cannot be written as JSON: %s", exc)
+            body = protocol.encode(protocol.error(None, exc))
+        try:
+            self.socket.send_multipart([*route, body], zmq.NOBLOCK)
+        except zmq.ZMQError as exc:
+            logger.debug("a reply was dropped: %s", exc)
+        if self._loop is not None:
+            # Sending may have eaten the edge that told of a message.
+            self._loop.call_soon(self._receive)

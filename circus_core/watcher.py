@@ -1,0 +1,314 @@
+"""A named group of identical processes: what is desired of it, and the task that brings it about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from circus_core._performer import Performer
+from circus_core._signalling import deliver, targets
+from circus_core.changes import ChangeLog, PendingChange, done
+from circus_core.events import WatcherReloaded, WatcherUpdated
+from circus_core.interfaces import ProcessView, WatcherReport
+from circus_core.options import OnChange, Respawn, WatcherConfig, set_watcher_options, watcher_options
+from circus_core.pacing import QUICK_DEATH
+from circus_core.reconcile import Desired, is_settled, next_deadline, plan
+from circus_core.services import Services, logger
+from circus_core.states import ProcessState, WatcherState
+
+if TYPE_CHECKING:
+    from circus_core.interfaces import ArbiterHandle
+
+
+class Watcher:
+    """What commands do to a watcher; see :class:`circus_core.interfaces.WatcherHandle`.
+
+    A command writes *desired* and wakes the one task that performs plans until nothing is left to do.
+
+    :param on_waiting: called when an ``on_demand`` watcher may have begun or ceased to wait for a connection
+    """
+
+    def __init__(
+        self, config: WatcherConfig, services: Services, arbiter: ArbiterHandle, *, on_waiting: Callable[[], None]
+    ) -> None:
+        self._services = services
+        self._on_waiting = on_waiting
+        self._demand_at = -inf
+        self._performer = Performer(config, services, self, arbiter, self._wake)
+        self._desired = Desired(
+            numprocesses=config.numprocesses,
+            warmup_delay=config.warmup_delay,
+            respawns=config.respawn is not Respawn.NEVER,
+            awaits_demand=config.on_demand,
+        )
+        self._changes = ChangeLog()
+        self._turns: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._woken = False
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def config(self) -> WatcherConfig:
+        return self._performer.config
+
+    @property
+    def state(self) -> WatcherState:
+        return self._performer.observed.state
+
+    @property
+    def numprocesses(self) -> int:
+        return self._desired.numprocesses
+
+    @property
+    def awaits_demand(self) -> bool:
+        """Whether a connection would start it."""
+        waits = self._desired.is_running and self._desired.awaits_demand and self.state is WatcherState.STOPPED
+        return waits and self._demand_at <= self._services.clock()
+
+    def processes(self) -> list[ProcessView]:
+        """Return the processes that are not dead, by wid."""
+        alive = [p for p in self._performer.processes.values() if p.state is not ProcessState.DEAD]
+        return [p.view() for p in sorted(alive, key=lambda p: p.wid)]
+
+    def options(self) -> dict[str, Any]:
+        """Return option name to value as ``options`` replies them."""
+        return watcher_options(replace(self.config, numprocesses=self.numprocesses))
+
+    def report(self) -> WatcherReport:
+        """Return why it is where it is."""
+        now = self._services.clock()
+        performer = self._performer
+        next_try = performer.pacing.next_try(now)
+        return WatcherReport(
+            state=self.state,
+            since=performer.since,
+            numprocesses=self.numprocesses,
+            processes=len(self.processes()),
+            reason=performer.reason,
+            last_exit=performer.last_exit,
+            last_error=performer.last_error,
+            retries=performer.retries(now),
+            next_try=None if next_try is None else time.time() + next_try - now,
+            restarts=performer.restarts,
+        )
+
+    # -- what commands desire -----------------------------------------------------------------------------------
+
+    def start(self, *, held: bool = False) -> PendingChange:
+        """Desire it running; *held* until :meth:`release` gives it its turn."""
+        down = self.state in (WatcherState.STOPPED, WatcherState.STOPPING) or not self._desired.is_running
+        if down:
+            self._desire(is_running=True, run=self._desired.run + 1, is_held=held)
+        else:
+            self._performer.forget_failures()
+        return self._changed("start", needs_running=True)
+
+    def stop(self) -> PendingChange:
+        """Desire it stopped."""
+        self._desire(is_running=False, is_held=False)
+        return self._changed("stop")
+
+    def restart(self, *, held: bool = False) -> PendingChange:
+        """Desire it stopped, then running."""
+        self._desire(is_running=True, run=self._desired.run + 1, is_held=held)
+        return self._changed("restart", needs_running=True)
+
+    def release(self) -> None:
+        """Give it its turn in a start of several watchers."""
+        if self._desired.is_held:
+            self._desire(is_held=False)
+            self._wake()
+
+    def demand(self) -> None:
+        """Start it because a connection is waiting."""
+        if self.awaits_demand:
+            self._desire(awaits_demand=False, run=self._desired.run + 1)
+            self._wake()
+
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> PendingChange:
+        """Desire other processes in the place of those that run."""
+        if not graceful:
+            return self.restart()
+        stopped = not self._desired.is_running or self.state is WatcherState.STOPPED
+        if self.config.send_hup and not stopped:
+            return self._hang_up()
+        desired = self._desired
+        self._desire(
+            is_running=True,
+            run=desired.run + 1 if stopped else desired.run,
+            is_held=False,
+            generation=desired.generation + 1,
+            one_by_one=sequential,
+        )
+        return self._changed("reload", needs_running=True)
+
+    def resize(self, numprocesses: int) -> PendingChange:
+        """Desire another number of processes; a singleton keeps its own."""
+        old = self._desired.numprocesses
+        if not self.config.singleton:
+            self._desire(numprocesses=max(0, numprocesses))
+            self._performer.shrink(old - self._desired.numprocesses)
+        return self._changed("incr" if numprocesses >= old else "decr")
+
+    def kill(
+        self, pid: int | None = None, *, signum: int | None = None, graceful_timeout: float | None = None
+    ) -> PendingChange:
+        """Stop its processes, or the one with *pid*, with a signal and a grace of their own where given."""
+        for process in self._performer.processes.values():
+            if pid in (None, process.pid):
+                process.doom(signum, graceful_timeout)
+        return self._changed("kill")
+
+    def signal(
+        self,
+        signum: int,
+        pid: int | None = None,
+        *,
+        childpid: int | None = None,
+        children: bool = False,
+        recursive: bool = False,
+    ) -> None:
+        """Send a signal to its processes; see the protocol reference, section 11."""
+        processes = targets(self._performer, pid, childpid, children)
+        self._performer.spawn_task(
+            deliver(self._performer, processes, signum, childpid=childpid, children=children, recursive=recursive)
+        )
+
+    def set_options(self, options: Mapping[str, Any]) -> PendingChange:
+        """Check all of *options*, then apply them."""
+        config, needs = set_watcher_options(replace(self.config, numprocesses=self.numprocesses), options)
+        change = self.reconfigure(config, needs, command="set")
+        for _ in options:
+            self._services.publish(WatcherUpdated(watcher=self.name))
+        return change
+
+    def reconfigure(self, config: WatcherConfig, needs: OnChange, *, command: str) -> PendingChange:
+        """Take another configuration, and reload or restart as it *needs*; a stopped watcher stays stopped."""
+        old = self._desired.numprocesses
+        self._performer.reconfigure(config)
+        self._desire(
+            numprocesses=config.numprocesses,
+            warmup_delay=config.warmup_delay,
+            respawns=config.respawn is not Respawn.NEVER,
+        )
+        self._performer.shrink(old - config.numprocesses)
+        if self._desired.is_running and self.state is not WatcherState.STOPPED:
+            if needs is OnChange.RELOAD:
+                self._desire(generation=self._desired.generation + 1, one_by_one=False)
+            elif needs is OnChange.RESTART:
+                self._desire(run=self._desired.run + 1)
+        return self._changed(command)
+
+    # -- the task that brings it about --------------------------------------------------------------------------
+
+    async def turn_over(self) -> None:
+        """Return when the next watcher may have its turn: this one settled, or is held up by failed tries."""
+        if self._is_turn_over():
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        await turn
+
+    def abandon(self) -> None:
+        """Leave its processes running, unmanaged, and do nothing any more."""
+        self._desire(is_running=False)
+        self._performer.abandon()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def close(self) -> None:
+        """End its task; its processes are left as they are."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def _desire(self, **changes: Any) -> None:
+        self._desired = replace(self._desired, **changes)
+
+    def _changed(self, command: str, *, needs_running: bool = False) -> PendingChange:
+        change = self._changes.add(command, self._performer.running_pids(), needs_running=needs_running)
+        self._wake()
+        return change
+
+    def _hang_up(self) -> PendingChange:
+        self._performer.hang_up()
+        self._services.publish(WatcherReloaded(watcher=self.name))
+        return done()
+
+    def _wake(self) -> None:
+        self._woken = True
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._reconcile(), name=f"watcher {self.name}")
+            self._task.add_done_callback(self._task_ended)
+
+    async def _reconcile(self) -> None:
+        performer = self._performer
+        while self._woken:
+            self._woken = False
+            while steps := plan(self._desired, performer.observed, self._services.clock()):
+                await performer.perform(steps, lambda: self._desired, lambda: self._woken)
+                self._woken = False
+                self._after_steps()
+
+    def _after_steps(self) -> None:
+        performer = self._performer
+        if performer.rearms_demand and self.state is WatcherState.STOPPED:
+            performer.rearms_demand = False
+            self._desire(awaits_demand=True)
+            # A connection that nobody took still waits: what dies at once must not be started in a loop.
+            quick = performer.last_life < QUICK_DEATH
+            self._demand_at = self._services.clock() + QUICK_DEATH if quick else -inf
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("watcher %s: internal error, trying again in 1 s", self.name, exc_info=task.exception())
+            self._timer = asyncio.get_running_loop().call_later(1.0, self._wake)
+            return
+        if self._woken and not task.cancelled():
+            self._wake()
+            return
+        self._settle()
+        self._arm_timer()
+        if self.config.on_demand:
+            self._on_waiting()
+
+    def _settle(self) -> None:
+        performer = self._performer
+        if self._changes.is_open and is_settled(self._desired, performer.observed, self._services.clock()):
+            failed = self.state is WatcherState.STOPPED and self._desired.is_running
+            self._changes.settle(performer.running_pids(), performer.reason if failed else None)
+        if self._turns and self._is_turn_over():
+            turns, self._turns = self._turns, []
+            for turn in turns:
+                if not turn.done():
+                    turn.set_result(None)
+
+    def _is_turn_over(self) -> bool:
+        performer = self._performer
+        return performer.pacing.has_failures or is_settled(self._desired, performer.observed, self._services.clock())
+
+    def _arm_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._services.clock()
+        deadline = next_deadline(self._desired, self._performer.observed, now)
+        if self._demand_at > now:
+            deadline = min(deadline, self._demand_at)
+        if deadline < inf:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline - now), self._wake)
