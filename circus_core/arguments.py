@@ -12,7 +12,6 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from typing import Any, Final
 
 from circus_core.errors import MessageError
@@ -96,11 +95,17 @@ class Property:
         )
 
 
-@cache
 def schema(args_type: type[Any]) -> tuple[Property, ...]:
     """Return the properties of a command's arguments, in the order that they are checked."""
-    hints = typing.get_type_hints(args_type)
-    return tuple(_property(field, hints[field.name]) for field in dataclasses.fields(args_type))
+    properties = _schemas.get(args_type)
+    if properties is None:
+        hints = typing.get_type_hints(args_type)
+        properties = tuple(_property(field, hints[field.name]) for field in dataclasses.fields(args_type))
+        _schemas[args_type] = properties
+    return properties
+
+
+_schemas: dict[type[Any], tuple[Property, ...]] = {}
 
 
 def _property(field: dataclasses.Field[Any], hint: Any) -> Property:

@@ -12,7 +12,7 @@ class CircusError(Exception):
 class ConfigError(CircusError):
     """One option of one section, written as in ``watcher:web``, cannot be used.
 
-    :param section: the section, without brackets
+    :param section: the section, without brackets; ``""`` when *value*, such as a path, is in none
     :param option: the option's name, ``""`` when the section itself is wrong
     :param why: what is wrong, in lower case
     :param fix: what to write instead
@@ -22,7 +22,7 @@ class ConfigError(CircusError):
     def __init__(
         self, section: str, option: str, value: object, *, why: str, fix: str, where: str | None = None
     ) -> None:
-        subject = f"[{section}] {option} = {value!r}" if option else f"[{section}]"
+        subject = f"[{section}] {option} = {value!r}" if option else f"[{section}]" if section else repr(value)
         place = f"{where}: " if where else ""
         super().__init__(f"{place}{subject}: {why}; {fix}")
         self.section = section
