@@ -66,10 +66,9 @@ def _linked_paths(site: Path) -> list[str]:
     found: list[str] = []
     for file in sorted(site.glob("*.pth")):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            line = line.strip()
-            if not line or line.startswith(("#", "import ", "import\t")):
+            if not line.strip() or line.startswith(("#", "import ", "import\t")):
                 continue
-            folder = os.path.normpath(site / line)
+            folder = os.path.normpath(site / line.strip())
             if os.path.exists(folder) and folder not in found:
                 found.append(folder)
     return found

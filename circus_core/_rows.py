@@ -96,7 +96,13 @@ _ROW: Final = "circus_option"
 
 
 def option(
-    kind: Kind, default: Any, doc: str, *, unit: str = "", on_change: OnChange = OnChange.RESTART, in_reply: bool = False
+    kind: Kind,
+    default: Any,
+    doc: str,
+    *,
+    unit: str = "",
+    on_change: OnChange = OnChange.RESTART,
+    in_reply: bool = False,
 ) -> Any:
     """Declare the option that a field of a configuration class holds; the field's name is its name."""
     row = {"kind": kind, "default": default, "unit": unit, "doc": doc, "on_change": on_change, "in_reply": in_reply}

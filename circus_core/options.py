@@ -73,7 +73,7 @@ def watcher_options(config: WatcherConfig) -> dict[str, Any]:
 
 
 def get_watcher_option(config: WatcherConfig, key: str) -> Any:
-    """Return one option as the ``get`` command replies it: any of :func:`watcher_options`, any other that ``set`` takes.
+    """Return one option as the ``get`` command replies it: each that ``options`` tells, and each that ``set`` takes.
 
     :raises MessageError: there is none of that name
     """
@@ -167,6 +167,11 @@ def _check(config: WatcherConfig) -> None:
         raise MessageError(f"{problem.option!r} = {problem.value!r}: {problem.why}; {problem.fix}")
 
 
+def _replaced(config: WatcherConfig, field: str, value: Any) -> WatcherConfig:
+    fields: dict[str, Any] = {field: value}
+    return dataclasses.replace(config, **fields)
+
+
 _Changed = tuple[WatcherConfig, OnChange]
 
 
@@ -174,7 +179,7 @@ def _change(config: WatcherConfig, key: str, value: Any, rows: _Rows) -> _Change
     """Return *config* with one option set, and what that needs; :class:`ValueError` says what is wrong."""
     if key in rows:
         row = rows[key]
-        return dataclasses.replace(config, **{key: row.accept(value)}), row.on_change
+        return _replaced(config, key, row.accept(value)), row.on_change
     if key in _SPECIAL:
         return _SPECIAL[key](config, key, value)
     for prefix in WATCHER_PREFIXES:
@@ -206,8 +211,9 @@ def _hook(name: str, value: Any) -> HookConfig:
         raise ValueError(f"Unknown hook {name!r}; known: {', '.join(HOOK_NAMES)}")
     if isinstance(value, str):
         return parse_hook(value)
-    if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], bool):
-        return HookConfig(value[0], value[1])
+    match value:
+        case [str(target), bool(flag)]:
+            return HookConfig(target, flag)
     raise ValueError(f"hook {name!r} isn't a string; write 'package.function' or 'package.function,flag'")
 
 
@@ -254,13 +260,13 @@ def _set_rlimit(config: WatcherConfig, key: str, value: Any) -> _Changed:
 def _set_stream(config: WatcherConfig, key: str, value: Any) -> _Changed:
     had = getattr(config, key) is not None
     if value is None:
-        return dataclasses.replace(config, **{key: None}), OnChange.RELOAD if had else OnChange.NOTHING
+        return _replaced(config, key, None), OnChange.RELOAD if had else OnChange.NOTHING
     if not isinstance(value, Mapping) or not (isinstance(value.get("class"), str) or value.get("filename")):
         raise ValueError(f"{key!r} must have a 'class' key; write an object such as {{'class': 'StdoutStream'}}")
     stream = StreamConfig(
         str(value.get("class") or "FileStream"), {name: item for name, item in value.items() if name != "class"}
     )
-    return dataclasses.replace(config, **{key: stream}), OnChange.NOTHING if had else OnChange.RELOAD
+    return _replaced(config, key, stream), OnChange.NOTHING if had else OnChange.RELOAD
 
 
 def _set_stream_option(config: WatcherConfig, key: str, value: Any) -> _Changed:

@@ -25,9 +25,9 @@ else:
         if name.startswith("RLIMIT_")
     }
 
-BOOLEANS: Final = {word: True for word in ("yes", "true", "on", "1")} | {
-    word: False for word in ("no", "false", "off", "0")
-}
+TRUE: Final = ("yes", "true", "on", "1")
+FALSE: Final = ("no", "false", "off", "0")
+BOOLEANS: Final = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 INFINITE: Final = ("", "infinity", "unlimited", "-1")
 SIZE_UNITS: Final = "kmgtpezy"
 HIGHEST_SIGNAL: Final = 64
@@ -104,7 +104,7 @@ def size(text: str) -> int:
 
 
 def signal_number(text: str | int) -> int:
-    """Return the number of a signal given as number, ``INT``, ``SIGINT`` or ``SIGRTMIN+1``, in any case; 0 is allowed."""
+    """Return the number of a signal: a number, 0 too, or ``INT``, ``SIGINT`` or ``SIGRTMIN+1`` in any case."""
     word = str(text).strip().upper()
     if re.fullmatch(r"\d+", word):
         result = int(word)

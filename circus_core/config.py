@@ -1,0 +1,70 @@
+"""Ini files to frozen configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from circus_core._expand import EnvVariables
+from circus_core._includes import read_all
+from circus_core._names import check_names
+from circus_core._report import Report
+from circus_core._sections import read_circus, read_plugins, read_sockets, warn_unknown_sections
+from circus_core._watcher_sections import read_watchers
+from circus_core.errors import ConfigErrors
+from circus_core.options import CircusConfig, PluginConfig, SocketConfig, WatcherConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All that stands in an ini file and those that it includes; watchers, sockets and plugins by name.
+
+    :param warnings: what is odd but works
+    :param where: (section, option) to the ``file:line`` of its value
+    """
+
+    circus: CircusConfig = field(default_factory=CircusConfig)
+    watchers: tuple[WatcherConfig, ...] = ()
+    sockets: tuple[SocketConfig, ...] = ()
+    plugins: tuple[PluginConfig, ...] = ()
+    path: str = field(default="", compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    where: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
+
+
+def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration that the ini file at *path* describes.
+
+    What depends on the machine, such as users and programs, is not looked at: see
+    :func:`circus_core.machine.machine_problems`.
+
+    :param environ: environment of ``circusd``
+    :raises ConfigErrors: something is wrong; it holds every error
+    """
+    ini, missing = read_all(Path(path), environ)
+    report = Report(ini)
+    for option, what in missing:
+        report.warn("circus", option, f"nothing to include is found at {what}")
+    warn_unknown_sections(ini, report)
+    process = EnvVariables(environ)
+    has_env = "env" in ini.sections
+    env = {name: process.expand(entry.text) for name, entry in ini.values("env").items()} if has_env else {}
+    variables = EnvVariables(environ, env)
+    circus = read_circus(ini, report, variables)
+    sockets = read_sockets(ini, report, variables)
+    watchers = read_watchers(ini, report, environ, env)
+    plugins = read_plugins(ini, report, variables)
+    check_names(report, circus, watchers, sockets)
+    if report.errors:
+        raise ConfigErrors(report.sorted_errors())
+    return Config(
+        circus=circus,
+        watchers=watchers,
+        sockets=sockets,
+        plugins=plugins,
+        path=os.path.abspath(path),
+        warnings=tuple(report.warnings),
+        where=report.where,
+    )
