@@ -28,7 +28,10 @@ def watcher_problems(config: WatcherConfig) -> Iterator[Problem]:
             yield from _quoting(name, text)
     if config.singleton and config.numprocesses > 1:
         yield Problem(
-            "numprocesses", config.numprocesses, "Singleton watcher has a single process", "write 1 or turn singleton off"
+            "numprocesses",
+            config.numprocesses,
+            "Singleton watcher has a single process",
+            "write 1 or turn singleton off",
         )
     for name in ("copy_path", "virtualenv"):
         if getattr(config, name) and not config.copy_env:

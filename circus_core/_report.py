@@ -16,9 +16,7 @@ class Report:
         self.warnings: list[str] = []
         self.errors: list[ConfigError] = list(ini.errors)
         self.where: Mapping[tuple[str, str], str] = {
-            (name, key): entry.where
-            for name in ini.sections
-            for key, entry in ini.values(name).items()
+            (name, key): entry.where for name in ini.sections for key, entry in ini.values(name).items()
         }
 
     def place(self, section: str, option: str = "") -> str | None:

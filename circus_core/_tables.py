@@ -56,7 +56,8 @@ class CircusConfig:
     endpoint_owner: str | None = option(
         kinds.NAME,
         None,
-        "User who owns the socket file of an ``ipc://`` endpoint. Watchers can then be added by command only with this user as ``uid``.",
+        "User who owns the socket file of an ``ipc://`` endpoint."
+        " Watchers can then be added by command only with this user as ``uid``.",
     )
     pubsub_endpoint: str = option(kinds.ADDRESS, "tcp://127.0.0.1:5556", "Where events are published.")
     statsd: bool = option(kinds.BOOL, False, "Run ``circusd-stats`` as a watcher.")
@@ -70,7 +71,8 @@ class CircusConfig:
     check_delay: float = option(
         kinds.NUMBER,
         5.0,
-        "Period of the safety sweep over all processes, and the longest pause between two tries to spawn what keeps dying. 0 or less turns the sweep off.",
+        "Period of the safety sweep over all processes, and the longest pause between two tries to spawn what"
+        " keeps dying. 0 or less turns the sweep off.",
         unit="s",
         on_change=NOTHING,
     )
@@ -96,12 +98,14 @@ class CircusConfig:
     loglevel: str = option(
         kinds.TEXT,
         "info",
-        "Least level that is logged: ``critical``, ``error``, ``warning``, ``info`` or ``debug``. ``--log-level`` wins.",
+        "Least level that is logged: ``critical``, ``error``, ``warning``, ``info`` or ``debug``."
+        " ``--log-level`` wins.",
     )
     logoutput: str = option(
         kinds.TEXT,
         "-",
-        "Where ``circusd`` logs: a path, ``-`` for standard error, ``syslog://host[:port][?facility]`` or ``syslog:///path?facility``. ``--log-output`` wins.",
+        "Where ``circusd`` logs: a path, ``-`` for standard error, ``syslog://host[:port][?facility]``"
+        " or ``syslog:///path?facility``. ``--log-output`` wins.",
     )
     loggerconfig: str | None = option(
         kinds.LOGGER_CONFIG, None, "File that configures logging: ini, JSON or YAML. ``--logger-config`` wins."
@@ -139,18 +143,24 @@ class WatcherConfig:
     """
 
     name: str
-    cmd: str = option(kinds.COMMAND, "", "Command line to run, split as a shell would.", on_change=RELOAD, in_reply=True)
+    cmd: str = option(
+        kinds.COMMAND, "", "Command line to run, split as a shell would.", on_change=RELOAD, in_reply=True
+    )
     args: str | tuple[str, ...] | None = option(
         kinds.ARGS, "", "More words for the command line.", on_change=RELOAD, in_reply=True
     )
     shell: bool = option(kinds.BOOL, False, "Run the command line by ``/bin/sh -c``.", on_change=RELOAD, in_reply=True)
     shell_args: str | None = option(
-        kinds.TEXT, None, "Words after the command line of ``/bin/sh -c``: ``$0``, ``$1``...", on_change=RELOAD, in_reply=True
+        kinds.TEXT,
+        None,
+        "Words after the command line of ``/bin/sh -c``: ``$0``, ``$1``...",
+        on_change=RELOAD,
+        in_reply=True,
     )
     executable: str | None = option(
         kinds.PATH,
         None,
-        "Program to run in place of the first word of ``cmd``, which stays the name shown; the shell itself with ``shell``.",
+        "Program to run in place of the first word of ``cmd``, which stays the name shown; with ``shell``, the shell.",
         on_change=RELOAD,
         in_reply=True,
     )
@@ -164,7 +174,11 @@ class WatcherConfig:
         kinds.GROUP, None, "Group, by name or number; that of ``uid`` by default.", on_change=RELOAD, in_reply=True
     )
     copy_env: bool = option(
-        kinds.BOOL, False, "Start from the environment of ``circusd``, not from an empty one.", on_change=RELOAD, in_reply=True
+        kinds.BOOL,
+        False,
+        "Start from the environment of ``circusd``, not from an empty one.",
+        on_change=RELOAD,
+        in_reply=True,
     )
     copy_path: bool = option(
         kinds.BOOL, False, "Set ``PYTHONPATH`` to the import path of ``circusd``. Needs ``copy_env``.", on_change=RELOAD
@@ -173,7 +187,10 @@ class WatcherConfig:
         kinds.DIRECTORY, None, "Python virtual environment to run in. Needs ``copy_env``.", on_change=RELOAD
     )
     virtualenv_py_ver: str | None = option(
-        kinds.PYTHON_VERSION, None, "Python version of ``virtualenv``; that of ``circusd`` by default.", on_change=RELOAD
+        kinds.PYTHON_VERSION,
+        None,
+        "Python version of ``virtualenv``; that of ``circusd`` by default.",
+        on_change=RELOAD,
     )
     numprocesses: int = option(kinds.INT, 1, "How many processes to keep.", on_change=NOTHING, in_reply=True)
     singleton: bool = option(kinds.BOOL, False, "Never more than one process.", on_change=NOTHING, in_reply=True)
@@ -184,7 +201,7 @@ class WatcherConfig:
     priority: int = option(
         kinds.INT, 0, "Watchers with a higher one start first, stop last.", on_change=NOTHING, in_reply=True
     )
-    respawn: Respawn = option(
+    respawn: Respawn = option(  # noqa: RUF009 - a field
         kinds.RESPAWN,
         Respawn.ALWAYS,
         "Replace a process that ended: always, never, or ``on-failure``, when its exit code is not 0.",
@@ -205,19 +222,34 @@ class WatcherConfig:
         kinds.SIGNAL, int(signal.SIGTERM), "Signal that asks a process to end.", on_change=NOTHING, in_reply=True
     )
     stop_children: bool = option(
-        kinds.BOOL, False, "Send the stop signal to the direct children of a process too.", on_change=NOTHING, in_reply=True
+        kinds.BOOL,
+        False,
+        "Send the stop signal to the direct children of a process too.",
+        on_change=NOTHING,
+        in_reply=True,
     )
     send_hup: bool = option(
-        kinds.BOOL, False, "Reload by ``SIGHUP`` to each process, not by new processes.", on_change=NOTHING, in_reply=True
+        kinds.BOOL,
+        False,
+        "Reload by ``SIGHUP`` to each process, not by new processes.",
+        on_change=NOTHING,
+        in_reply=True,
     )
     max_age: int = option(
-        kinds.whole(0), 0, "Age at which a process is replaced. 0 turns it off.", unit="s", on_change=RELOAD, in_reply=True
+        kinds.whole(0),
+        0,
+        "Age at which a process is replaced. 0 turns it off.",
+        unit="s",
+        on_change=RELOAD,
+        in_reply=True,
     )
     max_age_variance: int = option(
         kinds.whole(0), 30, "Random time, up to this, added to ``max_age``.", unit="s", on_change=RELOAD, in_reply=True
     )
     on_demand: bool = option(kinds.BOOL, False, "Start at the first connection to a socket.", in_reply=True)
-    use_sockets: bool = option(kinds.BOOL, False, "Give the processes the managed sockets.", on_change=RELOAD, in_reply=True)
+    use_sockets: bool = option(
+        kinds.BOOL, False, "Give the processes the managed sockets.", on_change=RELOAD, in_reply=True
+    )
     listen_fds: tuple[str, ...] | None = option(
         kinds.word_list("names of sockets"), None, "Sockets to pass by the ``LISTEN_FDS`` protocol.", on_change=RELOAD
     )
@@ -250,8 +282,8 @@ class SocketConfig:
     name: str
     host: str = option(kinds.NAME, "localhost", "Name or address to bind.")
     port: int = option(kinds.PORT, 8080, "Port to bind. 0 takes a free one.")
-    family: socket.AddressFamily = option(kinds.FAMILY, socket.AF_INET, "Address family.")
-    type: socket.SocketKind = option(kinds.TYPE, socket.SOCK_STREAM, "Socket type.")
+    family: socket.AddressFamily = option(kinds.FAMILY, socket.AF_INET, "Address family.")  # noqa: RUF009 - a field
+    type: socket.SocketKind = option(kinds.TYPE, socket.SOCK_STREAM, "Socket type.")  # noqa: RUF009 - a field
     proto: int = option(kinds.PROTOCOL, 0, "Protocol, by name or number.")
     backlog: int = option(kinds.whole(0), 2048, "Length of the queue of connections to accept.")
     path: str | None = option(kinds.PATH, None, "Path of a unix socket. It makes ``host`` and ``port`` irrelevant.")

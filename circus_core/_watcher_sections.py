@@ -89,9 +89,7 @@ class _Reader:
     :param own: variables for all others: also those of the watcher's environment sections
     """
 
-    def __init__(
-        self, section: str, entries: Section, report: Report, shared: EnvVariables, own: EnvVariables
-    ) -> None:
+    def __init__(self, section: str, entries: Section, report: Report, shared: EnvVariables, own: EnvVariables) -> None:
         self._section = section
         self._report = report
         self._shared = shared
