@@ -1,0 +1,88 @@
+"""A stream whose failures are counted and never raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from circus_core.errors import ShortWriteError
+from circus_core.interfaces import Chunk, Stream
+from circus_core.output.faults import Faults
+
+
+class GuardedStream:
+    """Calls a stream, which may be a stranger's code; used by one thread at a time.
+
+    A stream that could not be opened is tried again with each chunk.
+    """
+
+    def __init__(self, stream: Stream, faults: Faults) -> None:
+        self._stream = stream
+        self.faults = faults
+        self._is_open = False
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is open, on a target that cannot block."""
+        return self._is_open and not self._stream.may_block
+
+    @property
+    def takes_raw(self) -> bool:
+        """Whether :meth:`write_raw` may be called."""
+        return self._stream.takes_raw
+
+    def open(self) -> bool:
+        """Open the stream; ``False`` when that failed."""
+        if not self._is_open:
+            self._is_open = self._call(self._stream.open)
+        return self._is_open
+
+    def reopen(self) -> None:
+        """Open its target anew."""
+        if self._is_open:
+            self._call(self._stream.reopen)
+        else:
+            self.open()
+
+    def close(self) -> None:
+        """Close it."""
+        self._is_open = False
+        self._call(self._stream.close)
+
+    def write(self, chunk: Chunk) -> Chunk | None:
+        """Write *chunk* and return the part of it that was not taken."""
+        if not self.open():
+            return chunk
+        untaken = self._write(lambda: self._stream.write(chunk), len(chunk.data))
+        if not untaken:
+            return None
+        return replace(chunk, data=chunk.data[-untaken:])
+
+    def write_raw(self, lines: memoryview) -> int:
+        """Write *lines* and return how many bytes at their end were not taken."""
+        return self._write(lambda: self._stream.write_raw(lines), len(lines))
+
+    def _write(self, write: Callable[[], object], size: int) -> int:
+        # A stream may be a user's class: whatever it raises is its fault, and must end nobody's thread.
+        try:
+            write()
+        except ShortWriteError as exc:
+            self.faults.failed(str(exc))
+            return exc.untaken
+        except Exception as exc:
+            self.faults.failed(_describe(exc))
+            return size
+        self.faults.worked()
+        return 0
+
+    def _call(self, method: Callable[[], object]) -> bool:
+        try:
+            method()
+        except Exception as exc:  # as above
+            self.faults.failed(_describe(exc))
+            return False
+        return True
+
+
+def _describe(exc: Exception) -> str:
+    return str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}"

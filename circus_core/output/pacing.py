@@ -1,0 +1,76 @@
+"""When to read a pipe again.
+
+What costs is to wake for every small write. A quiet pipe is read as soon as the kernel reports it; one
+that proves busy is enlarged and read by the clock, so that each read finds much.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from typing import Final
+
+PACE: Final = 0.002  #: seconds between two reads of a busy pipe
+SMALL_PIPE: Final = 64 * 1024  #: what a pipe is born with
+BIG_PIPE: Final = 1024 * 1024
+_QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
+_EMPTY_READS: Final = 3  # so many in a row show that it is quiet again
+_F_SETPIPE_SZ: Final[int | None] = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+
+
+class Pace:
+    """The rhythm of one pipe."""
+
+    __slots__ = ("_last", "_streak", "is_busy")
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self._last = float("-inf")
+        self._streak = 0
+
+    def next_read(self, size: int, now: float) -> float | None:
+        """Return the seconds to wait after a read of *size* bytes; ``None`` to wait for the kernel's report."""
+        gap, self._last = now - self._last, now
+        if self.is_busy:
+            self._streak = 0 if size else self._streak + 1
+            if self._streak >= _EMPTY_READS:
+                self.is_busy, self._streak = False, 0
+                return None
+            # A writer faster than the pace must find room: read on.
+            return 0.0 if size >= BIG_PIPE // 4 else PACE
+        self._streak = self._streak + 1 if gap < PACE else 0
+        if size < SMALL_PIPE and self._streak < _QUICK_READS:
+            return None
+        self.is_busy, self._streak = True, 0
+        return 0.0
+
+
+class PipeSizes:
+    """Enlarges busy pipes, as many as a budget of bytes allows.
+
+    An ordinary user may have 64 MiB of pipes, all processes together; beyond that every new pipe is tiny.
+    """
+
+    def __init__(self, budget: int = 32 * BIG_PIPE) -> None:
+        self._left = budget // BIG_PIPE
+
+    def enlarge(self, fd: int) -> bool:
+        """Make a pipe big and tell whether it is; the system may refuse, and that is fine."""
+        if self._left == 0 or not _resize(fd, BIG_PIPE):
+            return False
+        self._left -= 1
+        return True
+
+    def shrink(self, fd: int) -> None:
+        """Give back what :meth:`enlarge` took, before the descriptor is closed or when the pipe is quiet."""
+        self._left += 1
+        _resize(fd, SMALL_PIPE)
+
+
+def _resize(fd: int, size: int) -> bool:
+    if _F_SETPIPE_SZ is None:
+        return False
+    try:
+        fcntl.fcntl(fd, _F_SETPIPE_SZ, size)
+    except OSError:  # EPERM: above the user's limit; EBUSY: more is in it
+        return False
+    return True

@@ -1,0 +1,168 @@
+"""The pipes of the children: when each is read, and to the end when its process died."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import selectors
+import termios
+from enum import Enum
+from functools import partial
+
+from circus_core.output.lines import HOLD, LineBuffer
+from circus_core.output.pacing import Pace, PipeSizes
+from circus_core.output.targets import Source, Target
+from circus_core.output.timers import Timers
+
+
+class Waits(Enum):
+    """What brings the next read of a pipe."""
+
+    KERNEL = "kernel"  # its report that something is there
+    CLOCK = "clock"  # a timer of its pace
+    TARGET = "target"  # room in the target
+    NOTHING = "nothing"  # it is closed
+
+
+class Pipe:
+    """One pipe and where its lines go."""
+
+    __slots__ = ("fd", "held_since", "is_big", "is_held", "pace", "source", "tail", "target", "waits")
+
+    def __init__(self, fd: int, source: Source, target: Target) -> None:
+        self.fd = fd
+        self.source = source
+        self.target = target
+        self.pace = Pace()
+        self.tail = b""
+        self.held_since = 0.0
+        self.is_held = False
+        self.is_big = False
+        self.waits = Waits.CLOCK
+
+
+class Pipes:
+    """All open pipes. Everything here happens on the pump's thread."""
+
+    def __init__(self, selector: selectors.BaseSelector, timers: Timers) -> None:
+        self._selector = selector
+        self._timers = timers
+        self._buffer = LineBuffer()
+        self._sizes = PipeSizes()
+
+    def add(self, pipe: Pipe) -> None:
+        """Begin to read *pipe*."""
+        os.set_blocking(pipe.fd, False)
+        self._wait_for(pipe, Waits.KERNEL)
+
+    def move(self, pipe: Pipe, target: Target) -> None:
+        """Send what comes from now on to another target."""
+        pipe.target = target
+        self._read(pipe, Waits.TARGET)
+
+    def finish(self, pipe: Pipe) -> None:
+        """Deliver what is in *pipe* now, also an unfinished line, and close it.
+
+        Somebody else who still writes to it does not prolong this.
+        """
+        if pipe.waits is Waits.NOTHING:
+            return
+        left = _bytes_in(pipe.fd)
+        while left > 0:
+            try:
+                size = self._transfer(pipe, min(left, pipe.target.read_limit))
+            except BlockingIOError:
+                break
+            if size == 0:
+                break
+            left -= size
+        self._close(pipe)
+
+    def _read(self, pipe: Pipe, reason: Waits) -> None:
+        if pipe.waits is not reason:
+            return  # it was closed or found another reason meanwhile
+        if pipe.target.is_full():
+            self._wait_for(pipe, Waits.TARGET)
+            pipe.target.wait(partial(self._read, pipe, Waits.TARGET))
+            return
+        now = self._timers.clock()
+        try:
+            size = self._transfer(pipe, pipe.target.read_limit)
+        except BlockingIOError:
+            size = 0
+        else:
+            if size == 0:
+                self._close(pipe)
+                return
+        self._plan(pipe, pipe.pace.next_read(size, now), now)
+
+    def _transfer(self, pipe: Pipe, limit: int) -> int:
+        size, lines, tail = self._buffer.read(pipe.fd, pipe.tail, limit)
+        if tail and (lines or not pipe.tail):
+            self._hold(pipe)
+        pipe.tail = tail
+        if lines:
+            pipe.target.take(pipe.source, lines)
+        return size
+
+    def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
+        if pipe.pace.is_busy:
+            pipe.is_big = pipe.is_big or self._sizes.enlarge(pipe.fd)
+        elif pipe.is_big:
+            self._shrink(pipe)
+        if delay is None:
+            self._wait_for(pipe, Waits.KERNEL)
+        else:
+            self._wait_for(pipe, Waits.CLOCK)
+            self._timers.at(now + delay, partial(self._read, pipe, Waits.CLOCK))
+
+    def _hold(self, pipe: Pipe) -> None:
+        pipe.held_since = self._timers.clock()
+        if not pipe.is_held:
+            pipe.is_held = True
+            self._timers.at(pipe.held_since + HOLD, partial(self._release, pipe))
+
+    def _release(self, pipe: Pipe) -> None:
+        pipe.is_held = False
+        if pipe.waits is Waits.NOTHING or not pipe.tail:
+            return
+        now, due = self._timers.clock(), pipe.held_since + HOLD
+        if due <= now:
+            if not pipe.target.is_full() and not _bytes_in(pipe.fd):
+                self._flush(pipe)
+                return
+            due = now + HOLD  # its end may be in the pipe
+        pipe.is_held = True
+        self._timers.at(due, partial(self._release, pipe))
+
+    def _flush(self, pipe: Pipe) -> None:
+        tail, pipe.tail = pipe.tail, b""
+        if tail:
+            pipe.target.take(pipe.source, memoryview(tail))
+
+    def _close(self, pipe: Pipe) -> None:
+        self._flush(pipe)
+        self._wait_for(pipe, Waits.NOTHING)
+        if pipe.is_big:
+            self._shrink(pipe)
+        os.close(pipe.fd)
+
+    def _shrink(self, pipe: Pipe) -> None:
+        pipe.is_big = False
+        self._sizes.shrink(pipe.fd)
+
+    def _wait_for(self, pipe: Pipe, what: Waits) -> None:
+        if what is pipe.waits:
+            return
+        if what is Waits.KERNEL:
+            self._selector.register(pipe.fd, selectors.EVENT_READ, partial(self._read, pipe, Waits.KERNEL))
+        elif pipe.waits is Waits.KERNEL:
+            self._selector.unregister(pipe.fd)
+        pipe.waits = what
+
+
+def _bytes_in(fd: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, count)
+    return count[0]

@@ -1,0 +1,250 @@
+"""The thread that moves what processes print to streams."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from threading import Lock, Thread
+from typing import Final, NewType
+
+from circus_core.interfaces import Stream
+from circus_core.output.faults import FaultReport, Faults, Losses
+from circus_core.output.pacing import PACE
+from circus_core.output.pipes import Pipe, Pipes
+from circus_core.output.targets import OnError, Source, Target
+from circus_core.output.timers import Timers
+
+logger = logging.getLogger("circus")
+
+Token = NewType("Token", int)
+"""A pipe that the pump owns."""
+
+FLUSH_LIMIT: Final = 0.25  #: seconds that the end of a process waits at most for a slow stream
+STOP_LIMIT: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputStats:
+    """What became of the output so far.
+
+    :param lost: watcher to bytes that no stream took
+    :param streams: stream name to its faults, of those that are open
+    """
+
+    lost: dict[str, int]
+    streams: dict[str, FaultReport]
+
+
+class Pump:
+    """Owns the read end of every child's pipe, on one daemon thread that sleeps while nothing is printed.
+
+    Every method may be called from any thread and returns at once, but :meth:`stop`. What they ask for is
+    done in the order of the calls.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._timers = Timers(clock)
+        self._selector = selectors.DefaultSelector()
+        self._pipes = Pipes(self._selector, self._timers)
+        self._open: dict[Token, Pipe] = {}
+        self._targets: dict[Target, str] = {}
+        self._losses = Losses()
+        self._tokens = count(1)
+        self._calls: deque[Callable[[], object]] = deque()
+        self._alarm = _Alarm()
+        self._selector.register(self._alarm.fileno(), selectors.EVENT_READ, self._run_calls)
+        self._is_stopping = False
+        self._thread = Thread(target=self._run, name="circus-pump", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = STOP_LIMIT) -> None:
+        """Deliver what is in the pipes, close pipes and streams, end the thread.
+
+        Blocks for *timeout* seconds when a stream hangs, which is then left behind. May be called twice.
+        """
+        if self._thread.is_alive():
+            self._post(partial(self._stop, timeout))
+            self._thread.join(timeout + 1.0)
+
+    def target(self, stream: Stream, *, name: str, on_error: OnError = OnError.DROP) -> Target:
+        """Open *stream* and return the handle by which pipes are added to it.
+
+        A stream that cannot be opened is a fault of it: it is tried again with each chunk.
+
+        :param name: what messages call it, as in ``watcher:web stdout_stream``
+        """
+        faults = Faults(name, self._losses, self._timers.clock)
+        target = Target(stream, faults=faults, on_error=on_error, timers=self._timers, post=self._post)
+        self._targets[target] = name
+        self._post(target.open)
+        return target
+
+    def close_target(self, target: Target) -> None:
+        """Finish the pipes that still lead to *target*, write what it queued, close its stream."""
+        self._post(partial(self._close_target, target))
+
+    def add(self, fd: int, target: Target, *, watcher: str, wid: int, pid: int, name: str) -> Token:
+        """Move what comes out of the pipe *fd* to *target*; the descriptor is the pump's from now on.
+
+        :param name: ``stdout`` or ``stderr``
+        """
+        token = Token(next(self._tokens))
+        self._post(partial(self._add, token, Pipe(fd, Source(watcher, wid, pid, name), target)))
+        return token
+
+    def move(self, tokens: Iterable[Token], target: Target) -> None:
+        """Send what comes out of these pipes from now on to another target."""
+        self._post(partial(self._move, tuple(tokens), target))
+
+    def finish(self, tokens: Iterable[Token], done: Callable[[], object]) -> None:
+        """Deliver what is in the pipes of a process that died, close them, then call *done* on the pump's thread.
+
+        A grandchild that still has the pipe open is not waited for, a stream that hangs not for long.
+        """
+        self._post(partial(self._finish, tuple(tokens), done))
+
+    def reopen(self) -> None:
+        """Have every stream open its target anew."""
+        self._post(self._reopen)
+
+    def stats(self) -> OutputStats:
+        """Return what was lost and which streams fail."""
+        streams = {name: target.report() for target, name in list(self._targets.items())}
+        return OutputStats(self._losses.by_watcher(), streams)
+
+    def _post(self, call: Callable[[], object]) -> None:
+        self._calls.append(call)
+        self._alarm.ring()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            timeout = self._timers.wait()
+            if timeout and timeout < 0.001:
+                time.sleep(timeout)  # a selector cannot wait for less than a millisecond
+                timeout = 0.0
+            for key, _ in self._selector.select(timeout):
+                key.data()
+            self._timers.run(PACE)
+        self._selector.close()
+        self._alarm.close()
+
+    def _run_calls(self) -> None:
+        self._alarm.hush()
+        while self._calls:
+            call = self._calls.popleft()
+            try:
+                call()
+            except Exception:  # the pump serves everybody: one bad call must not end its thread
+                logger.exception("the output of processes: a call failed")
+
+    def _close_target(self, target: Target) -> None:
+        if self._targets.pop(target, None) is None:
+            return
+        for token in [token for token, pipe in self._open.items() if pipe.target is target]:
+            self._pipes.finish(self._open.pop(token))
+        target.close()
+
+    def _add(self, token: Token, pipe: Pipe) -> None:
+        self._open[token] = pipe
+        self._pipes.add(pipe)
+
+    def _move(self, tokens: tuple[Token, ...], target: Target) -> None:
+        for token in tokens:
+            if token in self._open:
+                self._pipes.move(self._open[token], target)
+
+    def _finish(self, tokens: tuple[Token, ...], done: Callable[[], object]) -> None:
+        pipes = [self._open.pop(token) for token in tokens if token in self._open]
+        for pipe in pipes:
+            self._pipes.finish(pipe)
+        _Delivery({pipe.target for pipe in pipes}, done, self._timers).start()
+
+    def _reopen(self) -> None:
+        for target in list(self._targets):
+            target.reopen()
+
+    def _stop(self, timeout: float) -> None:
+        deadline = self._timers.clock() + timeout
+        for pipe in self._open.values():
+            self._pipes.finish(pipe)
+        self._open.clear()
+        for writer in [target.close() for target in list(self._targets)]:
+            writer.join(max(0.0, deadline - self._timers.clock()))
+        self._targets.clear()
+        self._is_stopping = True
+
+
+class _Delivery:
+    """Calls *done* once, when all targets have written what they took or the limit has passed."""
+
+    def __init__(self, targets: set[Target], done: Callable[[], object], timers: Timers) -> None:
+        self._targets = targets
+        self._missing = len(targets)
+        self._done: Callable[[], object] | None = done
+        self._timers = timers
+
+    def start(self) -> None:
+        """Ask the targets."""
+        if not self._targets:
+            self._call()
+            return
+        for target in self._targets:
+            target.when_written(self._arrived, FLUSH_LIMIT)
+        if self._done is not None:
+            self._timers.after(FLUSH_LIMIT, self._call)
+
+    def _arrived(self) -> None:
+        self._missing -= 1
+        if not self._missing:
+            self._call()
+
+    def _call(self) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done()
+
+
+class _Alarm:
+    """Wakes the pump's thread; harmless once it is closed."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_closed = False
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def fileno(self) -> int:
+        return self._read
+
+    def ring(self) -> None:
+        with self._lock:  # the number of a closed descriptor may belong to somebody else
+            if self._is_closed:
+                return
+            try:
+                os.write(self._write, b"\0")
+            except BlockingIOError:
+                pass  # it rings already
+
+    def hush(self) -> None:
+        try:
+            while len(os.read(self._read, 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            os.close(self._read)
+            os.close(self._write)

@@ -1,0 +1,144 @@
+"""A file, FIFO or terminal that is only ever appended to."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from threading import Lock
+from typing import Final
+from weakref import WeakValueDictionary
+
+from circus_core.errors import ShortWriteError
+
+_INHERITED: Final = {"/dev/stdout": 1, "/dev/stderr": 2}
+_REMOTE: Final = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "gluster", "lustre", "afs", "beegfs", "gpfs")
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+
+
+class AppendFile:
+    """One target, opened without waiting, never sought in. A file that was removed is created anew.
+
+    :param path: ``/dev/stdout`` and ``/dev/stderr`` are the process's own descriptors, whatever they are
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.may_block = True  #: read after ``open()``
+        self._fd: int | None = None
+        self._lock: _Lock | None = None
+
+    def open(self) -> None:
+        """Open it; one that is open is opened anew, and stays as it is when that fails."""
+        inherited = _INHERITED.get(self.path)
+        # A FIFO without a reader and a slow line must not hold the caller up: both are opened non-blocking.
+        fd = os.open(self.path, _FLAGS, 0o666) if inherited is None else os.dup(inherited)
+        status = os.fstat(fd)
+        self.may_block = not stat.S_ISREG(status.st_mode) or _is_remote(status.st_dev)
+        if self.may_block and inherited is None:
+            os.set_blocking(fd, True)
+        self._lock = _lock_of(status) if self.may_block else None
+        self.close()
+        self._fd = fd
+
+    def close(self) -> None:
+        """Let go of it."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def is_moved(self) -> bool:
+        """Whether the path is another file now, or none."""
+        if self._fd is None:
+            return True
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except FileNotFoundError:
+            return True
+
+    def size(self) -> int:
+        """Return how many bytes are in it."""
+        return os.fstat(self._opened()).st_size
+
+    def truncate(self) -> None:
+        """Empty it."""
+        os.ftruncate(self._opened(), 0)
+
+    def write(self, lines: bytes | memoryview) -> None:
+        """Append *lines*.
+
+        :raises ShortWriteError: only the first of them could be written
+        """
+        fd = self._opened()
+        if self._lock is None:
+            self._write(fd, lines)
+        else:
+            with self._lock.lock:
+                self._write_slowly(fd, lines)
+
+    def _opened(self) -> int:
+        if self._fd is None or (self._lock is None and os.fstat(self._fd).st_nlink == 0):
+            self.open()
+        assert self._fd is not None
+        return self._fd
+
+    def _write(self, fd: int, lines: bytes | memoryview) -> None:
+        size = os.write(fd, lines)
+        if size == len(lines):
+            return
+        view = memoryview(lines)
+        try:
+            while size < len(view):
+                size += os.write(fd, view[size:])
+        except OSError as exc:
+            # A disk that is full cuts a line: take its beginning back, so that the file goes on with a whole one.
+            whole = bytes(view[:size]).rfind(b"\n") + 1
+            os.ftruncate(fd, os.fstat(fd).st_size - (size - whole))
+            if not whole:
+                raise
+            raise ShortWriteError(exc, untaken=len(view) - whole) from exc
+
+    def _write_slowly(self, fd: int, lines: bytes | memoryview) -> None:
+        view = memoryview(lines)
+        try:
+            while view:
+                try:
+                    view = view[os.write(fd, view) :]
+                except BlockingIOError:  # an inherited descriptor is as its owner made it
+                    _wait_writable(fd)
+        except BrokenPipeError:
+            self.close()  # the next write looks for a new reader
+            raise
+
+
+class _Lock:
+    """Keeps the lines of several streams to one slow target apart."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+
+_locks: WeakValueDictionary[tuple[int, int], _Lock] = WeakValueDictionary()
+_locks_lock = Lock()
+
+
+def _lock_of(status: os.stat_result) -> _Lock:
+    with _locks_lock:
+        return _locks.setdefault((status.st_dev, status.st_ino), _Lock())
+
+
+def _wait_writable(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll()
+
+
+def _is_remote(device: int) -> bool:
+    """Whether the file system with this number is one whose server may be away."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            kinds = [line.partition(" - ")[2] for line in mounts if line.split(" ", 3)[2] == number]
+    except OSError:  # not Linux
+        return False
+    return any(kind.startswith(_REMOTE) for kind in kinds)

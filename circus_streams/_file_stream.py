@@ -1,0 +1,71 @@
+"""What all streams to a file share."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from typing import Any
+
+from circus_core.errors import ShortWriteError
+from circus_core.interfaces import Chunk, Stream
+from circus_streams._append_file import AppendFile
+
+
+class BaseFileStream(Stream):
+    """Appends to a file, each line after its time and pid when there is a ``time_format``.
+
+    :param filename: ``None`` for a new temporary file
+    :param time_format: as for ``strftime``
+    """
+
+    def __init__(self, filename: str | None = None, time_format: str | None = None, **_ignored: Any) -> None:
+        if not filename:
+            fd, filename = tempfile.mkstemp(prefix="circus-", suffix=".log")
+            os.close(fd)
+        self._filename = filename
+        self._time_format = time_format or None
+        self._file = AppendFile(filename)
+
+    @property
+    def may_block(self) -> bool:  # type: ignore[override]  # known only once it is open
+        """Whether the file is a FIFO, a terminal or on another machine."""
+        return self._file.may_block
+
+    @property
+    def takes_raw(self) -> bool:  # type: ignore[override]  # depends on an option
+        """Whether lines are written as they are."""
+        return self._time_format is None
+
+    def open(self) -> None:
+        self._file.open()
+
+    def reopen(self) -> None:
+        self._file.open()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def write(self, chunk: Chunk) -> None:
+        if self._time_format is None:
+            self._append(memoryview(chunk.data))
+            return
+        lines = stamped(chunk, self._time_format)
+        try:
+            self._append(memoryview(lines))
+        except ShortWriteError as exc:
+            written = lines[: len(lines) - exc.untaken].count(b"\n")
+            raise ShortWriteError(exc, untaken=len(chunk.data.split(b"\n", written)[written])) from exc
+
+    def write_raw(self, lines: memoryview) -> None:
+        self._append(lines)
+
+    def _append(self, lines: memoryview) -> None:
+        self._file.write(lines)
+
+
+def stamped(chunk: Chunk, time_format: str) -> bytes:
+    """Return the lines of *chunk*, each as ``TIME [pid] | line``, the last one ended."""
+    moment = time.strftime(time_format, time.localtime(chunk.time))
+    prefix = f"{moment} [{chunk.pid}] | ".encode()
+    return prefix + chunk.data.removesuffix(b"\n").replace(b"\n", b"\n" + prefix) + b"\n"

@@ -1,0 +1,79 @@
+"""``FileStream``: a file that may be rotated by size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from circus_core.errors import ShortWriteError
+from circus_streams._file_stream import BaseFileStream
+from circus_streams._options import whole_number
+from circus_streams._rollover import shift_backups
+
+_WINDOW = 64 * 1024  # where the last line end before a limit is looked for at first
+
+
+class FileStream(BaseFileStream):
+    """Append to a file, which stays smaller than ``max_bytes`` (unless one line is longer).
+
+    A full one becomes ``filename.1``, the one before it ``filename.2`` up to ``backup_count``; with no
+    backups it is emptied. Files end with a whole line.
+    """
+
+    def __init__(
+        self,
+        filename: str | None = None,
+        max_bytes: int | str = 0,
+        backup_count: int | str = 0,
+        time_format: str | None = None,
+        **_ignored: Any,
+    ) -> None:
+        super().__init__(filename, time_format)
+        self._max_bytes = whole_number("max_bytes", max_bytes or 0, unit="bytes")
+        self._backup_count = whole_number("backup_count", backup_count or 0, unit="how many files to keep")
+
+    def _append(self, lines: memoryview) -> None:
+        if not self._max_bytes or self._file.may_block:
+            self._file.write(lines)
+            return
+        while lines:
+            size = self._size()
+            part = _whole_lines(lines, self._max_bytes - 1 - size)
+            if not part and size:
+                self._roll_over()
+                continue
+            part = part or _first_line(lines)
+            try:
+                self._file.write(lines[:part])
+            except ShortWriteError as exc:
+                raise ShortWriteError(exc, untaken=exc.untaken + len(lines) - part) from exc
+            lines = lines[part:]
+
+    def _size(self) -> int:
+        # Another stream to the same path, such as the one of stderr, may have rotated it.
+        if self._file.is_moved():
+            self._file.open()
+        return self._file.size()
+
+    def _roll_over(self) -> None:
+        if self._backup_count:
+            shift_backups(self._filename, self._backup_count)
+            self._file.open()
+        else:
+            self._file.truncate()
+
+
+def _whole_lines(lines: memoryview, limit: int) -> int:
+    """Return the length of the whole lines at the beginning that fit *limit*."""
+    if limit <= 0:
+        return 0
+    if len(lines) <= limit:
+        return len(lines)
+    start = max(0, limit - _WINDOW)
+    end = bytes(lines[start:limit]).rfind(b"\n") + 1
+    if not end and start:
+        start, end = 0, bytes(lines[:limit]).rfind(b"\n") + 1
+    return start + end if end else 0
+
+
+def _first_line(lines: memoryview) -> int:
+    return bytes(lines).find(b"\n") + 1 or len(lines)

@@ -1,0 +1,81 @@
+"""Children that write through a pump, a stream that misbehaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from threading import Event
+
+from circus_core.interfaces import Chunk, Stream
+from circus_core.output import Pump, Target, Token
+
+
+class Recorder(Stream):
+    """Keeps what it is given; raises or hangs when told to."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+        self.go = Event()
+        self.go.set()
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(chunk.data for chunk in self.chunks)
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+    def write(self, chunk: Chunk) -> None:
+        self.go.wait()
+        if self.error is not None:
+            raise self.error
+        self.chunks.append(chunk)
+
+    def reopen(self) -> None:
+        self.calls.append("reopen")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class Child:
+    """A process whose standard output goes through the pump."""
+
+    def __init__(self, pump: Pump, target: Target, code: str, *args: str, watcher: str = "web", wid: int = 1) -> None:
+        read, write = os.pipe()
+        self._pump = pump
+        self.process = subprocess.Popen([sys.executable, "-c", code, *args], stdout=write, stdin=subprocess.PIPE)
+        os.close(write)
+        self.token = pump.add(read, target, watcher=watcher, wid=wid, pid=self.process.pid, name="stdout")
+
+    def finish(self) -> None:
+        """Wait for its end, then for the delivery of what it wrote."""
+        self.process.communicate()
+        finish(self._pump, self.token)
+
+
+class Pipe:
+    """A pipe into the pump whose writing end is ours."""
+
+    def __init__(self, pump: Pump, target: Target, *, watcher: str = "web", wid: int = 1) -> None:
+        read, self.write_fd = os.pipe()
+        self.token = pump.add(read, target, watcher=watcher, wid=wid, pid=100 + wid, name="stdout")
+
+    def write(self, data: bytes) -> None:
+        os.write(self.write_fd, data)
+
+    def close(self) -> None:
+        os.close(self.write_fd)
+
+
+def finish(pump: Pump, *tokens: Token) -> None:
+    done = Event()
+    pump.finish(tokens, done.set)
+    assert done.wait(10), "the pump never said that the output was delivered"
+
+
+def open_fds() -> set[str]:
+    return set(os.listdir("/dev/fd"))

@@ -1,0 +1,63 @@
+"""The rhythm of reading a pipe."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from circus_core.output.pacing import BIG_PIPE, PACE, SMALL_PIPE, Pace, PipeSizes
+
+
+def test_rare_output_is_read_at_once() -> None:
+    pace = Pace()
+
+    assert [pace.next_read(100, now) for now in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)] == [None] * 6
+    assert not pace.is_busy
+
+
+def test_many_small_writes_prove_a_pipe_busy() -> None:
+    pace = Pace()
+
+    delays = [pace.next_read(100, 1.0 + n * PACE / 10) for n in range(6)]
+
+    assert delays == [None, None, None, None, 0.0, PACE]
+
+
+def test_a_full_pipe_is_busy_at_once() -> None:
+    pace = Pace()
+
+    assert pace.next_read(SMALL_PIPE, 1.0) == 0.0
+    assert pace.is_busy
+
+
+def test_a_flood_is_read_without_pause() -> None:
+    pace = Pace()
+    pace.next_read(SMALL_PIPE, 1.0)
+
+    assert pace.next_read(BIG_PIPE, 1.001) == 0.0
+
+
+def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
+    pace = Pace()
+    pace.next_read(SMALL_PIPE, 1.0)
+
+    assert [pace.next_read(size, 2.0) for size in (0, 0, 10, 0, 0, 0)] == [PACE, PACE, PACE, PACE, PACE, None]
+    assert not pace.is_busy
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="pipes have one size here")
+def test_only_as_many_pipes_as_the_budget_allows_are_enlarged() -> None:
+    pipes = [os.pipe() for _ in range(2)]
+    sizes = PipeSizes(budget=BIG_PIPE)
+    (first, _), (second, _) = pipes
+
+    assert [sizes.enlarge(first), sizes.enlarge(second)] == [True, False]
+    assert fcntl.fcntl(first, fcntl.F_GETPIPE_SZ) == BIG_PIPE
+    sizes.shrink(first)
+    assert fcntl.fcntl(first, fcntl.F_GETPIPE_SZ) == SMALL_PIPE
+    assert sizes.enlarge(second)
+
+    for fd in [fd for pipe in pipes for fd in pipe]:
+        os.close(fd)
