@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from circus_core._hook_call import HookCall
 from circus_core.errors import CommandFailedError
 from circus_core.events import Event, HookFailed, HookSucceeded
-from circus_core.services import logger
 
 if TYPE_CHECKING:
     from circus_core.interfaces import ArbiterHandle, WatcherHandle
     from circus_core.options import WatcherConfig
     from circus_core.registry import Registry
+
+logger = logging.getLogger("circus")
 
 _TOLERANT: Final = frozenset(
     {"before_stop", "after_stop", "before_signal", "after_signal", "before_reap", "after_reap"}

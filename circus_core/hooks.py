@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from circus_core._catalog import Group
 from circus_core._watcher_hooks import WatcherHooks
 from circus_core.hookspecs import PROJECT, VOTES
 from circus_core.registry import Registry
-from circus_core.services import logger
 
 __all__ = ["Hooks", "WatcherHooks"]
+
+logger = logging.getLogger("circus")
 
 _Caller = Callable[..., Any]
 

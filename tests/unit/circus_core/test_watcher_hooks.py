@@ -1,0 +1,276 @@
+"""The rules of the hooks that a watcher's options name."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from circus_core.errors import CommandFailedError
+from circus_core.events import Event, HookFailed, HookSucceeded
+from circus_core.hooks import WatcherHooks
+from circus_core.options import HookConfig
+
+TOLERANT = ["before_stop", "after_stop", "before_signal", "after_signal", "before_reap", "after_reap"]
+STRICT = ["before_start", "after_start", "before_spawn", "after_spawn"]
+
+Target = Callable[..., Any]
+
+
+class Bench:
+    """A watcher's hooks with all that they are given."""
+
+    def __init__(self, *, timeout: float = 20.0, ignore: bool = False, **targets: Target) -> None:
+        self.events: list[Event] = []
+        config = SimpleNamespace(
+            name="web", hook_timeout=timeout, hooks={name: HookConfig(t, ignore) for name, t in targets.items()}
+        )
+        self.hooks = WatcherHooks(
+            config,  # type: ignore[arg-type]  # has what is read of it
+            registry=SimpleNamespace(hook=lambda target: target),  # type: ignore[arg-type]  # likewise
+            publish=self.events.append,
+            watcher="the watcher",  # type: ignore[arg-type]  # passed on
+            arbiter="the arbiter",  # type: ignore[arg-type]  # passed on
+        )
+
+    def call(self, name: str, **extras: Any) -> bool:
+        return run(self.hooks.call(name, **extras))
+
+    @property
+    def errors(self) -> list[str]:
+        return [event.error for event in self.events if isinstance(event, HookFailed)]
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(coroutine)
+
+
+def returns(value: object) -> Target:
+    return lambda **_: value
+
+
+def raises(error: BaseException) -> Target:
+    def hook(**_: Any) -> None:
+        raise error
+
+    return hook
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Ends the hooks that hang, at the latest with the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_watcher_without_hooks_goes_on() -> None:
+    bench = Bench()
+
+    assert not bench.hooks.calls("before_start")
+    assert bench.call("before_start")
+    assert bench.events == []
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_hook_is_given_the_documented_keywords(is_async: bool) -> None:
+    given: list[dict[str, Any]] = []
+
+    def sync(**kwargs: Any) -> bool:
+        given.append(kwargs)
+        return True
+
+    async def coroutine(**kwargs: Any) -> bool:
+        return sync(**kwargs)
+
+    bench = Bench(after_spawn=coroutine if is_async else sync)
+
+    assert bench.hooks.calls("after_spawn")
+    assert bench.call("after_spawn", pid=7)
+    assert given == [{"watcher": "the watcher", "arbiter": "the arbiter", "hook_name": "after_spawn", "pid": 7}]
+    assert [(type(e), e.watcher) for e in bench.events] == [(HookSucceeded, "web")]
+
+
+@pytest.mark.parametrize(("value", "goes_on"), [(True, True), ("yes", True), (False, False), (None, False), (0, False)])
+@pytest.mark.parametrize("name", STRICT + TOLERANT)
+def test_falsy_result_refuses_and_is_a_success_all_the_same(name: str, value: object, goes_on: bool) -> None:
+    bench = Bench(**{name: returns(value)})
+
+    assert bench.call(name) is goes_on
+    assert [type(event) for event in bench.events] == [HookSucceeded]
+
+
+@pytest.mark.parametrize("name", STRICT + TOLERANT)
+@pytest.mark.parametrize("ignore", [False, True], ids=["no-flag", "flag"])
+def test_exception_refuses_unless_flag_or_kind_say_otherwise(name: str, ignore: bool) -> None:
+    bench = Bench(ignore=ignore, **{name: raises(ValueError("boom"))})
+
+    assert bench.call(name) is (ignore or name in TOLERANT)
+    assert [event.payload()["error"] for event in bench.events] == ["boom"]
+
+
+async def exits(**_: Any) -> None:
+    sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("hook", "error"),
+    [
+        pytest.param(raises(SystemExit(2)), "SystemExit: 2", id="exit"),
+        pytest.param(raises(KeyboardInterrupt()), "KeyboardInterrupt", id="interrupt"),
+        pytest.param(raises(StopIteration()), "StopIteration", id="stop-iteration"),
+        pytest.param(lambda **_: _thread.exit(), "SystemExit", id="ends-its-thread"),
+        pytest.param(exits, "SystemExit: 3", id="exit-in-a-coroutine"),
+        pytest.param(lambda: True, "unexpected keyword", id="wrong-signature"),
+        pytest.param(raises(ValueError()), "ValueError", id="nothing-to-say"),
+        pytest.param(lambda **_: exits(), "SystemExit: 3", id="coroutine-from-a-function"),
+    ],
+)
+def test_nothing_that_a_hook_raises_goes_further(hook: Target, error: str) -> None:
+    bench = Bench(before_start=hook)
+
+    assert bench.call("before_start") is False
+    assert error in bench.errors[0]
+
+
+def test_awaitable_that_a_plain_function_returns_is_awaited() -> None:
+    async def coroutine(**_: Any) -> bool:
+        await asyncio.sleep(0)
+        return True
+
+    assert Bench(before_start=lambda **kwargs: coroutine(**kwargs)).call("before_start")
+
+
+def test_function_that_hangs_counts_as_failed_and_costs_one_thread(release: threading.Event) -> None:
+    bench = Bench(timeout=0.05, before_start=lambda **_: release.wait(60))
+    before = threading.active_count()
+
+    assert bench.call("before_start") is False
+    assert bench.call("before_start") is False
+    assert threading.active_count() == before + 1
+    assert bench.errors == [
+        "no result in 0.05s, hook_timeout; it goes on in a thread of its own",
+        "an earlier call, given up after 0.05s, still runs",
+    ]
+
+
+def test_hook_is_called_again_once_the_late_call_is_over(release: threading.Event) -> None:
+    threads: list[threading.Thread] = []
+
+    def hook(**_: Any) -> bool:
+        threads.append(threading.current_thread())
+        return len(threads) > 1 or release.wait(60)
+
+    bench = Bench(timeout=0.5, before_start=hook)
+    assert bench.call("before_start") is False
+    release.set()
+    threads[0].join(10)
+
+    assert bench.call("before_start") is True
+
+
+def test_hook_that_hangs_does_not_hold_up_the_loop(release: threading.Event) -> None:
+    bench = Bench(before_start=lambda **_: release.wait(60), after_start=returns(True))
+
+    async def both() -> bool:
+        hung = asyncio.create_task(bench.hooks.call("before_start"))
+        other = await bench.hooks.call("after_start")
+        assert not hung.done()
+        release.set()
+        return other and await hung
+
+    assert run(both())
+
+
+def test_coroutine_that_hangs_is_cancelled_and_counts_as_failed() -> None:
+    ends: list[str] = []
+
+    async def hook(**_: Any) -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ends.append("cancelled")
+        return True
+
+    bench = Bench(timeout=0.05, after_start=hook)
+
+    assert bench.call("after_start") is False
+    assert bench.errors == ["no result in 0.05s, hook_timeout; cancelled"]
+    assert ends == ["cancelled"]
+
+
+def test_coroutine_that_refuses_to_be_cancelled_does_not_hold_up_its_caller() -> None:
+    async def stubborn(**_: Any) -> bool:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+        raise ValueError("late")
+
+    bench = Bench(timeout=0.05, after_start=stubborn)
+
+    assert bench.call("after_start") is False
+    assert bench.errors == ["no result in 0.05s, hook_timeout; cancelled"]
+
+
+def test_cancelled_call_cancels_its_coroutine() -> None:
+    ends: list[str] = []
+
+    async def cancel() -> None:
+        has_begun = asyncio.Event()
+
+        async def hook(**_: Any) -> None:
+            has_begun.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ends.append("cancelled")
+
+        bench = Bench(after_start=hook)
+        task = asyncio.create_task(bench.hooks.call("after_start"))
+        await has_begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert bench.events == []
+
+    run(cancel())
+    assert ends == ["cancelled"]
+
+
+def test_stats_hook_adds_figures_and_no_event_tells() -> None:
+    def hook(stats: dict[str, Any], pid: int, **_: Any) -> None:
+        stats["double"] = 2 * pid
+
+    bench = Bench(extended_stats=hook)
+    stats = {"cpu": 1.0}
+    run(bench.hooks.extend_stats(21, stats))
+
+    assert stats == {"cpu": 1.0, "double": 42}
+    assert bench.events == []
+
+
+def test_stats_hook_that_raises_fails_the_command_and_leaves_the_figures() -> None:
+    def hook(stats: dict[str, Any], **_: Any) -> None:
+        stats["half"] = 1
+        raise ValueError("boom")
+
+    bench = Bench(extended_stats=hook)
+    stats: dict[str, Any] = {}
+    with pytest.raises(CommandFailedError, match="hook extended_stats of watcher 'web' failed: boom"):
+        run(bench.hooks.extend_stats(21, stats))
+    assert stats == {}
+    run(Bench(ignore=True, extended_stats=hook).hooks.extend_stats(21, stats))
+    assert stats == {}
+
+
+def test_watcher_without_stats_hook_leaves_the_figures() -> None:
+    stats = {"cpu": 1.0}
+    run(Bench().hooks.extend_stats(21, stats))
+    assert stats == {"cpu": 1.0}
