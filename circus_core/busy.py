@@ -48,6 +48,20 @@ def unix_owner(path: str) -> Owner | None:
     return _owner_of(_unix_inodes(path))
 
 
+def describe_owner(endpoint: str) -> str:
+    """Return who has a ZeroMQ endpoint, as in ``pid 12 (nginx)``; empty when that cannot be known."""
+    scheme, _, rest = endpoint.partition("://")
+    if scheme == "ipc":
+        return str(unix_owner(rest) or "")
+    host, _, port = rest.rpartition(":")
+    if scheme != "tcp" or not port.isdecimal():
+        return ""
+    try:
+        return str(tcp_owner(host.strip("[]"), int(port)) or "")
+    except OSError:  # a name, an interface or *: whoever has the port
+        return str(tcp_owner("0.0.0.0", int(port)) or "")
+
+
 def _ip_inodes(protocol: str, host: str, port: int) -> set[str]:
     wanted = _packed(host)
     return {

@@ -57,8 +57,8 @@ def descriptors_for(config: WatcherConfig, sockets: Mapping[str, ManagedSocket])
     """
     named = named_sockets(config)
     listened = listen_fds_names(config, sockets)
-    stdin = [config.stdin_socket] if config.stdin_socket else []
-    _check(config, sockets, "listen_fds", config.listen_fds or ())
+    stdin = [config.stdin_socket.lower()] if config.stdin_socket else []
+    _check(config, sockets, "listen_fds", listened)
     _check(config, sockets, "stdin_socket", stdin)
     fresh: dict[str, socket.socket] = {}
     try:
@@ -98,7 +98,7 @@ def listen_fds_names(config: WatcherConfig, sockets: Mapping[str, ManagedSocket]
     are shared, by number.
     """
     if config.listen_fds is not None:
-        return list(config.listen_fds)
+        return [name.lower() for name in config.listen_fds]
     if not config.use_sockets or named_sockets(config):
         return []
     shared = (managed for managed in sockets.values() if not managed.config.so_reuseport)

@@ -10,8 +10,8 @@ Bind them all, or none::
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterable, Iterator, Mapping
+from socket import socket as Socket
 from typing import TYPE_CHECKING
 
 from circus_core import _bind
@@ -38,18 +38,17 @@ class ManagedSocket:
         self.config = config
         self.number = -1  #: the descriptor that it has in every child, once the Spawner stores it
         self.address = address = _bind.resolve(config) if address is None else address
-        sock = _bind.bind(config, address)
+        self._held: Socket | None = _bind.bind(config, address)
         self._file = _identity(address)
-        self.socket: socket.socket | None = sock
         if not isinstance(address, str):
-            self.address = sock.getsockname()  # a port 0 has become a real one
+            self.address = self._held.getsockname()  # a port 0 has become a real one
         try:
             if not config.so_reuseport:
-                _bind.listen(config, sock, address)
+                _bind.listen(config, self._held, address)
             elif config.type not in _bind.LISTENING:
                 # A bound datagram socket would get its share of what children wait for: let go of the address.
-                sock.close()
-                self.socket = _unbound(config)
+                self._held.close()
+                self._held = Socket(config.family, config.type, config.proto)
         except SocketError:
             self.close()
             raise
@@ -64,7 +63,16 @@ class ManagedSocket:
         """How the Spawner knows it."""
         return StoredFd(f"socket:{self.name}")
 
-    def open_for_spawn(self) -> socket.socket:
+    @property
+    def socket(self) -> Socket | None:
+        """The socket that takes connections, ``None`` when children have their own or it is closed."""
+        return None if self.config.so_reuseport else self._held
+
+    def fileno(self) -> int:
+        """Return the descriptor that keeps the address, -1 when it is closed."""
+        return -1 if self._held is None else self._held.fileno()
+
+    def open_for_spawn(self) -> Socket:
         """Return a fresh socket at the same address, listening, the caller's to close once the child has it.
 
         :raises SocketError: the address was taken meanwhile
@@ -87,13 +95,13 @@ class ManagedSocket:
 
     def close(self) -> None:
         """Close it and remove its path, if that is still the one it made. May be called twice."""
-        if self.socket is None:
+        if self._held is None:
             return
         # Unlink first: while it is open nobody else's file can have its inode.
         if isinstance(self.address, str) and self._file is not None and _identity(self.address) == self._file:
             os.unlink(self.address)
-        self.socket.close()
-        self.socket = None
+        self._held.close()
+        self._held = None
 
 
 class SocketSet(Mapping[str, ManagedSocket]):
@@ -109,21 +117,16 @@ class SocketSet(Mapping[str, ManagedSocket]):
         :param addresses: from :func:`resolve`; without it host names are looked up now, which may block
         :raises SocketErrors: for each that cannot be had; those that were there before stay
         """
-        opened: dict[str, ManagedSocket] = {}
-        errors: list[SocketError] = []
-        for config in configs:
-            try:
-                opened[config.name] = ManagedSocket(config, (addresses or {}).get(config.name))
-            except SocketError as exc:
-                errors.append(exc)
-        if errors:
-            for sock in opened.values():
-                sock.close()
-            raise SocketErrors(errors)
-        for name, sock in opened.items():
+        self.adopt(bind_all(configs, addresses))
+
+    def adopt(self, sockets: Iterable[ManagedSocket]) -> None:
+        """Take sockets that are bound already; one of the same name is closed."""
+        for sock in sockets:
             assert sock.socket is not None  # it is open
+            if sock.name in self._sockets:
+                self.close([sock.name])
             sock.number = self._spawner.store_fd(sock.stored.name, sock.socket.fileno())
-            self._sockets[name] = sock
+            self._sockets[sock.name] = sock
 
     def close(self, names: Iterable[str] | None = None) -> None:
         """Close the sockets of *names*, by default all."""
@@ -150,6 +153,26 @@ class SocketSet(Mapping[str, ManagedSocket]):
         return len(self._sockets)
 
 
+def bind_all(configs: Iterable[SocketConfig], addresses: Mapping[str, Address] | None = None) -> list[ManagedSocket]:
+    """Return the sockets of *configs*, bound; all or none.
+
+    :param addresses: from :func:`resolve`; without it host names are looked up now, which may block
+    :raises SocketErrors: for each that cannot be had
+    """
+    opened: list[ManagedSocket] = []
+    errors: list[SocketError] = []
+    for config in configs:
+        try:
+            opened.append(ManagedSocket(config, (addresses or {}).get(config.name)))
+        except SocketError as exc:
+            errors.append(exc)
+    if errors:
+        for sock in opened:
+            sock.close()
+        raise SocketErrors(errors)
+    return opened
+
+
 def resolve(configs: Iterable[SocketConfig]) -> dict[str, Address]:
     """Return the address of each socket by name. May ask a name server: run it in an executor.
 
@@ -165,10 +188,6 @@ def resolve(configs: Iterable[SocketConfig]) -> dict[str, Address]:
     if errors:
         raise SocketErrors(errors)
     return addresses
-
-
-def _unbound(config: SocketConfig) -> socket.socket:
-    return socket.socket(config.family, config.type, config.proto)
 
 
 def _identity(address: Address) -> tuple[int, int] | None:

@@ -220,7 +220,9 @@ def test_reuseport_gives_each_child_a_socket_of_its_own_at_one_port(opened: Any,
 
 
 def test_what_reuseport_keeps_takes_no_connection_and_no_datagram(opened: Any) -> None:
-    tcp = opened(so_reuseport=True).view()
+    kept = opened(so_reuseport=True)
+    assert kept.socket is None, "nothing to watch"
+    tcp = kept.view()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((tcp.host, tcp.port))
 

@@ -1,0 +1,48 @@
+"""Tells systemd, or whoever set ``NOTIFY_SOCKET``, how circusd is. See sd_notify(3)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+from typing import Final
+
+_VARIABLE: Final = "NOTIFY_SOCKET"
+
+
+class Notifier:
+    """Sends states to the service manager, if there is one. No call raises or blocks.
+
+    Takes the variable out of *environ*: children must not speak for circusd.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
+        path = environ.pop(_VARIABLE, "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+
+    def ready(self) -> None:
+        """Tell that circusd is up, and by which pid."""
+        self._send("READY=1", f"MAINPID={os.getpid()}")
+
+    def reloading(self) -> None:
+        """Tell that the configuration is read anew; :meth:`ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """Tell that circusd is about to end."""
+        self._send("STOPPING=1")
+
+    def status(self, text: str) -> None:
+        """Tell one line for people."""
+        self._send("STATUS=" + text.replace("\n", " "))
+
+    def _send(self, *lines: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
+                sock.sendto("\n".join(lines).encode(errors="replace"), self._address)
+        except OSError:  # nobody to tell it to
+            pass
