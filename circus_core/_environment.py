@@ -50,12 +50,10 @@ def site_packages(virtualenv: str, version: str | None = None) -> Path:
 
 
 def _in_virtualenv(root: Path, site: Path, env: Mapping[str, str]) -> dict[str, str]:
-    paths = [*_linked_paths(site), str(site)]
-    if env.get("PYTHONPATH"):
-        paths.append(env["PYTHONPATH"])
+    before = [env["PYTHONPATH"]] if env.get("PYTHONPATH") else []
+    paths = [*_linked_paths(site), *before, str(site)]
     bin_path = str(root / "bin")
     return {
-        "VIRTUAL_ENV": str(root),
         "PATH": os.pathsep.join([bin_path, env["PATH"]]) if env.get("PATH") else bin_path,
         "PYTHONPATH": os.pathsep.join(paths),
     }

@@ -42,6 +42,7 @@ def read_watchers(
     :param env: the variables of ``[env]``
     """
     shared = EnvVariables(environ, env)
+    copied = {key: expand_variables(text, environ) for key, text in environ.items()}
     configs = []
     for section, name, entries in named(ini, report, "watcher"):
         own = {**env, **_matching_env(ini, name)}
@@ -57,7 +58,7 @@ def read_watchers(
         configs.append(
             dataclasses.replace(
                 config,
-                env=child_env(config, environ),
+                env=child_env(config, copied),
                 working_dir=config.working_dir or working_dir(environ),
                 numprocesses=max(0, config.numprocesses),
             )

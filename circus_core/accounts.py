@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 
-from circus_core.errors import MessageError
+from circus_core.errors import MessageError, SpawnError
 from circus_core.spawner import Credentials
 
 
@@ -71,14 +71,17 @@ def group_number(group: str | int | None) -> int | None:
 def resolve_credentials(uid: str | int | None, gid: str | int | None) -> Credentials | None:
     """Return who a child runs as: a user with all groups of its own, ``None`` when neither is given.
 
-    :raises ValueError: there is no such user or group
+    :raises SpawnError: there is no such user or group
     """
     if uid is None and gid is None:
         return None
-    group = None if gid is None else find_group(gid)
-    if uid is None:
+    try:
+        group = None if gid is None else find_group(gid)
+        account = None if uid is None else find_user(uid)
+    except ValueError as exc:
+        raise SpawnError(f"{exc}; create it, or write another uid or gid") from exc
+    if account is None:
         return Credentials(gid=group)
-    account = find_user(uid)
     if isinstance(account, int):
         return Credentials(uid=account, gid=group, groups=() if group is None else (group,))
     group = account.pw_gid if group is None else group

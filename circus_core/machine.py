@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from circus_core import command_line
 from circus_core._checks import Problem
 from circus_core._environment import site_packages
+from circus_core._programs import program_candidates
 from circus_core.accounts import find_group, find_user, resolve_credentials
 from circus_core.config import Config
 from circus_core.errors import ConfigError, SpawnError
 from circus_core.options import WatcherConfig
 
 __all__ = ["find_program", "machine_problems", "resolve_credentials", "watcher_problems"]
-
-DEFAULT_PATH: Final = "/bin:/usr/bin"
 
 
 def machine_problems(config: Config) -> dict[str, list[ConfigError]]:
@@ -40,11 +38,11 @@ def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
     """
     if not name:
         raise ValueError("names no program")
-    folders = [""] if "/" in name else env.get("PATH", DEFAULT_PATH).split(os.pathsep)
-    why = "" if "/" in name else f" in PATH {os.pathsep.join(folders)}"
-    complaint = f"there is no program {name!r}{why}"
-    for folder in folders:
-        path = os.path.join(cwd, folder, name)
+    candidates = program_candidates(name, env)
+    folders = ":".join(os.path.dirname(path) for path in candidates)
+    complaint = f"there is no program {name!r}" + ("" if "/" in name else f" in {folders}")
+    for candidate in candidates:
+        path = os.path.join(cwd, candidate)
         if os.path.isdir(path):
             complaint = f"{path!r} is a directory"
         elif os.access(path, os.X_OK):

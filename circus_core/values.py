@@ -157,6 +157,14 @@ def rlimit_name(text: str) -> str:
     return name
 
 
+def rlimit_number(name: str) -> int:
+    """Return the number that the system has for a resource limit.
+
+    :raises ValueError: it has none of this name
+    """
+    return RLIMITS[rlimit_name(name)]
+
+
 def environment(text: str) -> dict[str, str]:
     """Return the variables of ``A=1,B=2``. A comma inside a value stays one when no ``NAME=`` follows it."""
     result: dict[str, str] = {}
