@@ -94,7 +94,8 @@ class WatcherOutput:
         self._targets[name] = self._services.pump.target(stream, name=where)
 
     def _make(self, conf: StreamConfig) -> Stream:
-        return self._services.registry.stream(conf.class_name)(**conf.options)
+        stream: Stream = self._services.registry.stream(conf.class_name)(**conf.options)
+        return stream
 
 
 def _stream(config: WatcherConfig, name: str) -> StreamConfig | None:

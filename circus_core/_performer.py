@@ -42,7 +42,12 @@ class Performer:
     """
 
     def __init__(
-        self, config: WatcherConfig, services: Services, watcher: Watcher, arbiter: ArbiterHandle, wake: Callable[[], None]
+        self,
+        config: WatcherConfig,
+        services: Services,
+        watcher: Watcher,
+        arbiter: ArbiterHandle,
+        wake: Callable[[], None],
     ) -> None:
         self.config = config
         self.processes: dict[Wid, Process] = {}
@@ -137,7 +142,9 @@ class Performer:
         try:
             self._services.spawner.signal(process.child, signum)
         except PermissionError as exc:
-            logger.warning("watcher %s: cannot send signal %d to pid %d: %s", self.config.name, signum, process.pid, exc)
+            logger.warning(
+                "watcher %s: cannot send signal %d to pid %d: %s", self.config.name, signum, process.pid, exc
+            )
 
     def spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run *coroutine* beside the plan, and keep it until it ended."""
@@ -172,7 +179,9 @@ class Performer:
             return None
         if not self._services.hooks.has("circus_before_spawn"):
             return request
-        for verdict in self._services.hooks.vote("circus_before_spawn", watcher=self._watcher, wid=wid, request=request):
+        for verdict in self._services.hooks.vote(
+            "circus_before_spawn", watcher=self._watcher, wid=wid, request=request
+        ):
             if verdict is False:
                 self._fail("an extension refused the spawn")
                 return None
@@ -196,7 +205,9 @@ class Performer:
         if not await self._hooks.call("after_spawn", pid=process.pid):
             self._fail("hook after_spawn refused")
             return
-        self._publish(events.ProcessSpawned(watcher=config.name, time=process.started, process_pid=process.pid, wid=wid))
+        self._publish(
+            events.ProcessSpawned(watcher=config.name, time=process.started, process_pid=process.pid, wid=wid)
+        )
         self._notify("circus_after_spawn", wid=wid, pid=process.pid)
 
     def _not_spawned(self, wid: Wid, error: str, desired: Desired | None) -> None:
@@ -267,7 +278,8 @@ class Performer:
     # -- asking a process to end --------------------------------------------------------------------------------
 
     async def _stop(self, step: Step, desired: Desired) -> None:
-        assert step.wid is not None and step.cause is not None
+        assert step.wid is not None
+        assert step.cause is not None
         process = self.processes[step.wid]
         if process.state is not ProcessState.RUNNING:
             return
@@ -386,4 +398,3 @@ class Performer:
             watcher=self._watcher,
             arbiter=self._arbiter,
         )
-

@@ -14,14 +14,12 @@ from circus_core.options import StreamConfig, WatcherConfig
 from circus_core.services import Services
 from circus_core.spawner import SpawnRequest, Stdio
 from circus_core.states import Wid
-from circus_core.values import rlimit_number
+from circus_core.values import RLIMITS
 
 _INFINITE: Final = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
-def build_request(
-    config: WatcherConfig, wid: Wid, services: Services, cleanup: contextlib.ExitStack
-) -> SpawnRequest:
+def build_request(config: WatcherConfig, wid: Wid, services: Services, cleanup: contextlib.ExitStack) -> SpawnRequest:
     """Return the request for the process in slot *wid*.
 
     :param cleanup: closes what was opened for this spawn alone, once it is done
@@ -36,7 +34,7 @@ def build_request(
         env={**config.env, **inherited.env} if inherited.env else config.env,
         cwd=config.working_dir,
         credentials=resolve_credentials(config.uid, config.gid),
-        limits={rlimit_number(name): _limit(value) for name, value in config.rlimits.items()},
+        limits={RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
         stdin=closed_stdin if inherited.stdin is None else inherited.stdin,
         stdout=_output(config.close_child_stdout, config.stdout_stream),
         stderr=_output(config.close_child_stderr, config.stderr_stream),

@@ -94,7 +94,7 @@ class Arbiter:
         """The whole configuration that was read last."""
         return self._config
 
-    def watchers(self) -> list[Watcher]:
+    def watchers(self) -> Sequence[Watcher]:
         """Return all watchers, in the order of the configuration, added ones last."""
         return list(self._watchers.values())
 
@@ -105,7 +105,7 @@ class Arbiter:
             raise UnknownWatcherError(name, (w.name for w in self._watchers.values()))
         return watcher
 
-    def matching(self, pattern: str, how: str = "glob") -> list[Watcher]:
+    def matching(self, pattern: str, how: str = "glob") -> Sequence[Watcher]:
         """Return the watchers whose name matches, at least one."""
         if how == "simple":
             return [self.watcher(pattern)]
@@ -127,7 +127,7 @@ class Arbiter:
         """Return everything that is installed for the daemon, broken ones too."""
         return self._services.registry.extensions()
 
-    async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, Any]:
+    async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return the process-info object of each pid; nothing waits while ``/proc`` is read."""
         return await asyncio.to_thread(self._sampler.sample, pids, with_children=with_children)
 
@@ -174,7 +174,11 @@ class Arbiter:
 
         :raises MessageError: the file is bad, nothing is stopped
         """
-        self._config = self._reloader.read()
+        return self.restart_with(self._reloader.read())
+
+    def restart_with(self, config: Config) -> PendingChange:
+        """Stop everything and start again from *config*."""
+        self._config = config
         return self._stop_for(End.RESTART)
 
     # -- the set of watchers ------------------------------------------------------------------------------------
@@ -223,6 +227,10 @@ class Arbiter:
         apply = self._reloader.prepare()
         self._run(_finish(apply, change))
         return change
+
+    def forget_sockets(self) -> None:
+        """Watch no socket for connections until a watcher waits again: some are about to be closed."""
+        self._demand.close()
 
     def take_config(self, config: Config) -> None:
         """Let *config* be what was read last."""
@@ -341,5 +349,3 @@ def _matcher(pattern: str, how: str) -> Callable[[str], object]:
         return re.compile(pattern).match
     except re.error as exc:
         raise MessageError(f"bad regular expression {pattern!r}: {exc}") from exc
-
-

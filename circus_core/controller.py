@@ -54,13 +54,13 @@ class Controller:
         self._veto = veto
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self.socket.getsockopt(zmq.FD), self._receive)
+            self._loop.add_reader(self.socket.fileno(), self._receive)
         self._loop.call_soon(self._receive)
 
     async def pause(self) -> None:
         """Take no more messages, and let every reply that is due go out."""
         if self._loop is not None:
-            self._loop.remove_reader(self.socket.getsockopt(zmq.FD))
+            self._loop.remove_reader(self.socket.fileno())
             self._loop = None
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)

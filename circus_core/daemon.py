@@ -13,7 +13,7 @@ from circus_core.arbiter import Arbiter, End
 from circus_core.config import Config
 from circus_core.controller import Controller
 from circus_core.discovery import Discovery
-from circus_core.endpoints import bind, give_to
+from circus_core.endpoints import give_to
 from circus_core.errors import CircusError
 from circus_core.events import Event
 from circus_core.hooks import Hooks
@@ -117,7 +117,8 @@ class Daemon:
             check_delay=delay if delay > 0 else _DEFAULT_PACE,
             children=self._children,
         )
-        assert self._controller is not None and self._publisher is not None
+        assert self._controller is not None
+        assert self._publisher is not None
         self._arbiter = Arbiter(
             self._config,
             services,

@@ -27,7 +27,7 @@ async def bind(sock: zmq.Socket[Any], endpoint: str, *, option: str, is_again: b
     """
     path = ipc_path(endpoint)
     # libzmq takes over the path of a socket that somebody else still listens on.
-    owner = unix_owner(path) if path and os.path.exists(path) else None
+    owner = unix_owner(path) if path else None
     if owner is not None:
         raise _taken(endpoint, option, owner)
     limit = time.monotonic() + (_PATIENCE if is_again else 0.0)
@@ -58,7 +58,7 @@ def give_to(endpoint: str, user: str) -> None:
         ) from exc
     except OSError as exc:
         raise ConfigError(
-            "circus", "endpoint_owner", user, why=exc.strerror, fix="start circusd as root, or leave it out"
+            "circus", "endpoint_owner", user, why=str(exc.strerror).lower(), fix="start circusd as root, or leave it out"
         ) from exc
 
 
@@ -85,7 +85,7 @@ def _refusal(endpoint: str, option: str, exc: zmq.ZMQError) -> ConfigError:
         errno.ENODEV: "write an address of this machine",
         errno.EADDRNOTAVAIL: "write an address of this machine",
     }.get(exc.errno or 0, "write an address such as tcp://127.0.0.1:5555 or ipc:///run/circus/endpoint")
-    return ConfigError("circus", option, endpoint, why=exc.strerror.lower(), fix=fix)
+    return ConfigError("circus", option, endpoint, why=str(exc.strerror).lower(), fix=fix)
 
 
 def _tcp_owner(endpoint: str) -> Owner | None:

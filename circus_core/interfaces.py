@@ -356,7 +356,7 @@ class ArbiterHandle(Protocol):
     def is_stopping(self) -> bool:
         """Whether it takes no command any more that changes something."""
 
-    def watchers(self) -> list[WatcherHandle]:
+    def watchers(self) -> Sequence[WatcherHandle]:
         """Return all watchers, in the order of the configuration, added ones last."""
 
     def watcher(self, name: str) -> WatcherHandle:
@@ -365,7 +365,7 @@ class ArbiterHandle(Protocol):
         :raises UnknownWatcherError: there is none
         """
 
-    def matching(self, pattern: str, how: str = "glob") -> list[WatcherHandle]:
+    def matching(self, pattern: str, how: str = "glob") -> Sequence[WatcherHandle]:
         """Return the watchers whose name matches, at least one.
 
         :param how: ``glob``, ``regex`` or ``simple``

@@ -35,7 +35,9 @@ class Process:
         "wid",
     )
 
-    def __init__(self, spawned: Spawned, wid: Wid, generation: int, *, started_at: float, expires_at: float = inf) -> None:
+    def __init__(
+        self, spawned: Spawned, wid: Wid, generation: int, *, started_at: float, expires_at: float = inf
+    ) -> None:
         self.child: ChildId = spawned.child
         self.pid = spawned.pid
         self.started = spawned.started

@@ -15,7 +15,14 @@ from circus_core._signalling import deliver, targets
 from circus_core.changes import ChangeLog, PendingChange, done
 from circus_core.events import WatcherReloaded, WatcherUpdated
 from circus_core.interfaces import ProcessView, WatcherReport
-from circus_core.options import OnChange, Respawn, WatcherConfig, set_watcher_options, watcher_options
+from circus_core.options import (
+    OnChange,
+    Respawn,
+    WatcherConfig,
+    get_watcher_option,
+    set_watcher_options,
+    watcher_options,
+)
 from circus_core.pacing import QUICK_DEATH
 from circus_core.reconcile import Desired, is_settled, next_deadline, plan
 from circus_core.services import Services, logger
@@ -71,6 +78,16 @@ class Watcher:
         return self._desired.numprocesses
 
     @property
+    def current_config(self) -> WatcherConfig:
+        """Its configuration, with the number of processes that commands asked for."""
+        return replace(self.config, numprocesses=self.numprocesses)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is desired to run."""
+        return self._desired.is_running
+
+    @property
     def awaits_demand(self) -> bool:
         """Whether a connection would start it."""
         waits = self._desired.is_running and self._desired.awaits_demand and self.state is WatcherState.STOPPED
@@ -83,7 +100,16 @@ class Watcher:
 
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""
-        return watcher_options(replace(self.config, numprocesses=self.numprocesses))
+        return watcher_options(self.current_config)
+
+    def option(self, name: str) -> Any:
+        """Return one option as ``get`` replies it."""
+        return get_watcher_option(self.current_config, name)
+
+    async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
+        """Let hooks add to the figures of one of its processes."""
+        await self._performer.hooks.extend_stats(pid, stats)
+        self._services.hooks.notify("circus_extended_stats", watcher=self, pid=pid, stats=stats)
 
     def report(self) -> WatcherReport:
         """Return why it is where it is."""
@@ -187,7 +213,7 @@ class Watcher:
 
     def set_options(self, options: Mapping[str, Any]) -> PendingChange:
         """Check all of *options*, then apply them."""
-        config, needs = set_watcher_options(replace(self.config, numprocesses=self.numprocesses), options)
+        config, needs = set_watcher_options(self.current_config, options)
         change = self.reconfigure(config, needs, command="set")
         for _ in options:
             self._services.publish(WatcherUpdated(watcher=self.name))

@@ -1,0 +1,146 @@
+"""Applies what a configuration file that was read anew changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from circus_core._diff import Action, Difference, diff
+from circus_core.config import Config
+from circus_core.errors import CommandFailedError, ConfigErrors, MessageError, SocketErrors, UnknownWatcherError
+from circus_core.interfaces import Outcome, ReloadPlan, ReloadStep
+from circus_core.options import OnChange, SocketConfig
+from circus_core.services import Services, logger
+from circus_core.sockets import ManagedSocket, bind_all
+
+if TYPE_CHECKING:
+    from circus_core.arbiter import Arbiter
+    from circus_core.watcher import Watcher
+
+_ADDRESS: tuple[str, ...] = ("host", "port", "family", "type", "path", "interface")
+
+
+class Reloader:
+    """Reads the configuration anew and brings the arbiter to it, touching only what differs.
+
+    :param load: reads it; raises ``ConfigErrors``
+    """
+
+    def __init__(self, arbiter: Arbiter, services: Services, load: Callable[[], Config]) -> None:
+        self._arbiter = arbiter
+        self._services = services
+        self._load = load
+
+    def read(self) -> Config:
+        """Return the configuration as it is in the file now.
+
+        :raises MessageError: it is bad, in all its errors
+        """
+        try:
+            return self._load()
+        except ConfigErrors as exc:
+            raise MessageError(f"the configuration is refused, nothing was changed:\n{exc}") from exc
+
+    def plan(self) -> ReloadPlan:
+        """Return what the file would change."""
+        difference = diff(self._arbiter.full_config, self.read())
+        steps = (
+            ReloadStep(what=s.what, action=s.action.value, options=s.options, pids=self._cost(s.kind, s.name, s.action))
+            for s in difference.steps
+        )
+        return ReloadPlan(steps=tuple(steps), restarts_daemon=difference.restarts_daemon)
+
+    def prepare(self) -> Awaitable[object]:
+        """Read the file, bind what is new in it, and return what brings the rest about.
+
+        :raises MessageError: the file is bad, or an address cannot be had; nothing was changed
+        """
+        old, new = self._arbiter.full_config, self.read()
+        difference = diff(old, new)
+        if difference.restarts_daemon:
+            logger.info("restart: [circus] %s changed", ", ".join(difference.restarts_daemon))
+            return self._arbiter.restart_with(new)
+        bound, later = self._bind(old, new, difference)
+        self._arbiter.take_config(new)
+        return self._apply(new, difference, bound, later)
+
+    def _bind(self, old: Config, new: Config, difference: Difference) -> tuple[list[ManagedSocket], list[SocketConfig]]:
+        """Return the new sockets, bound, and those that must wait until their old selves are closed."""
+        names = difference.named("socket", Action.ADD, Action.RESTART)
+        taken = {_address(config) for config in old.sockets}
+        wanted = [config for config in new.sockets if config.name in names]
+        later = [config for config in wanted if _address(config) in taken]
+        try:
+            return bind_all(config for config in wanted if config not in later), later
+        except SocketErrors as exc:
+            raise MessageError(f"the configuration is refused, nothing was changed:\n{exc}") from exc
+
+    async def _apply(
+        self, new: Config, difference: Difference, bound: list[ManagedSocket], later: list[SocketConfig]
+    ) -> None:
+        arbiter, sockets = self._arbiter, self._services.sockets
+        gone = difference.named("socket", Action.REMOVE, Action.RESTART)
+        restarted = self._watchers(difference.named("watcher", Action.RESTART))
+        running = [w for w in restarted if w.is_wanted]
+        changes = [arbiter.unregister(w) for w in self._watchers(difference.named("watcher", Action.REMOVE))]
+        if gone or later:
+            await _all([*changes, *(w.stop() for w in restarted)])
+            arbiter.forget_sockets()
+            sockets.close(name for name in gone if name in sockets)
+        sockets.adopt(bound)
+        error = self._bind_later(later)
+        by_name = {config.name: config for config in new.watchers}
+        for step in difference.steps:
+            if step.kind == "watcher" and step.action is Action.CHANGE:
+                for watcher in self._watchers([step.name]):
+                    fields = {name: getattr(by_name[step.name], name) for name in step.options}
+                    changes.append(
+                        watcher.reconfigure(
+                            replace(watcher.current_config, **fields), OnChange.NOTHING, command="reloadconfig"
+                        )
+                    )
+        for watcher in restarted:
+            config = by_name[watcher.name]
+            changes.append(watcher.reconfigure(config, OnChange.RESTART, command="reloadconfig"))
+        added = [arbiter.register(by_name[name]) for name in difference.named("watcher", Action.ADD)]
+        starting = [w for w in restarted if w.config.autostart or w in running] + added
+        changes.append(arbiter.start_watchers([w for w in starting if w not in restarted or not w.is_wanted]))
+        await _all(changes)
+        if error is not None:
+            raise CommandFailedError(str(error))
+
+    def _bind_later(self, later: list[SocketConfig]) -> SocketErrors | None:
+        try:
+            self._services.sockets.adopt(bind_all(later))
+        except SocketErrors as exc:
+            logger.error("a changed socket cannot be bound:\n%s", exc)
+            return exc
+        return None
+
+    def _watchers(self, names: Iterable[str]) -> list[Watcher]:
+        """Return those that are there; a command may have removed one meanwhile."""
+        found = []
+        for name in names:
+            try:
+                found.append(self._arbiter.watcher(name))
+            except UnknownWatcherError:
+                continue
+        return found
+
+    def _cost(self, kind: str, name: str, action: Action) -> tuple[int, ...]:
+        if kind != "watcher" or action not in (Action.RESTART, Action.REMOVE):
+            return ()
+        return tuple(process.pid for watcher in self._watchers([name]) for process in watcher.processes())
+
+
+def _address(config: SocketConfig) -> tuple[object, ...]:
+    return tuple(getattr(config, name) for name in _ADDRESS)
+
+
+async def _all(changes: Iterable[Awaitable[Outcome]]) -> None:
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    failed = [str(error) for error in results if isinstance(error, CommandFailedError)]
+    if failed:
+        raise CommandFailedError("; ".join(failed))

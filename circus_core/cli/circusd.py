@@ -1,0 +1,215 @@
+"""The ``circusd`` program."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from circus_core import log
+from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
+from circus_core._signals import SignalHandler
+from circus_core._version import __version__
+from circus_core.config import Config, load
+from circus_core.daemon import Daemon
+from circus_core.daemonize import Daemonizer, daemonize
+from circus_core.direct import DirectSpawner
+from circus_core.errors import CircusError, ConfigErrors
+from circus_core.machine import machine_problems
+from circus_core.notify import Notifier
+from circus_core.pidfile import PidFile
+from circus_core.registry import Registry
+from circus_core.services import logger
+from circus_core.stevedore_loader import load as load_by_stevedore
+
+_DESCRIPTION: Final = "Run and watch the processes and sockets that an ini file describes."
+_EPILOG: Final = "circusctl drives the daemon; `circusctl --help` lists what it can do."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``circusd`` and return its exit code: 0 for a normal end, 1 when it cannot start (2: a bad command line)."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.config is None:
+        parser.print_usage()
+        return 0
+    read = partial(_read, args)
+    if args.check:
+        return _check(read)
+    daemonizer = daemonize() if args.daemon else None
+    try:
+        _run(read, daemonizer)
+    except CircusError as exc:
+        return _fail(str(exc), daemonizer)
+    except KeyboardInterrupt:
+        return _fail("interrupted", daemonizer)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="circusd", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("config", nargs="?", help="the ini file")
+    parser.add_argument(
+        "--check", action="store_true", help="print everything that is wrong with the file, start nothing"
+    )
+    parser.add_argument("--daemon", action="store_true", help="go to the background once everything is bound")
+    parser.add_argument("--pidfile", metavar="FILE", help="write the pid there (default: from the file)")
+    parser.add_argument(
+        "--log-level", dest="loglevel", metavar="LEVEL", type=str.lower, choices=log.LEVELS,
+        help=f"one of {', '.join(log.LEVELS)} (default: from the file, else info)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-output", dest="logoutput", metavar="FILE",
+        help="a file, - for standard error, or syslog://... (default: from the file, else -)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--logger-config", dest="loggerconfig", metavar="FILE",
+        help="an ini, JSON or YAML file for Python's logging, in place of the other two",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _read(args: argparse.Namespace) -> Config:
+    """Return the configuration in the file, where options of the command line win."""
+    config = load(args.config)
+    names = ("pidfile", "loglevel", "logoutput", "loggerconfig")
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    return replace(config, circus=replace(config.circus, **given))
+
+
+def _check(read: Callable[[], Config]) -> int:
+    try:
+        config = read()
+    except ConfigErrors as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    errors = _make_registry(config).check_config(config)
+    errors += [problem for problems in machine_problems(config).values() for problem in problems]
+    for text in (*config.warnings, *errors):
+        print(text, file=sys.stderr)
+    if errors:
+        return 1
+    counts = f"{len(config.watchers)} watchers, {len(config.sockets)} sockets, {len(config.plugins)} plugins"
+    print(f"{config.path}: good ({counts})")
+    return 0
+
+
+def _fail(text: str, daemonizer: Daemonizer | None) -> int:
+    if daemonizer is None:
+        print(text, file=sys.stderr)
+    else:
+        daemonizer.failed(text)
+    return 1
+
+
+def _make_registry(config: Config) -> Registry:
+    return Registry(config.circus.disable_extensions, load=load_by_stevedore)
+
+
+def _run(read: Callable[[], Config], daemonizer: Daemonizer | None) -> None:
+    mark_inherited_cloexec()
+    born_nofile = raise_nofile_limit()
+    config = read()
+    circus = config.circus
+    registry = _make_registry(config)
+    errors = registry.check_config(config)
+    if errors:
+        raise ConfigErrors(errors)
+    log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig)
+    for warning in config.warnings:
+        logger.warning("%s", warning)
+    if circus.umask is not None:
+        os.umask(circus.umask)
+    pidfile = PidFile(circus.pidfile) if circus.pidfile else None
+    if pidfile is not None:
+        pidfile.acquire()
+    try:
+        asyncio.run(_serve(config, registry, read, born_nofile, daemonizer))
+    finally:
+        if pidfile is not None:
+            pidfile.release()
+
+
+async def _serve(
+    config: Config,
+    registry: Registry,
+    read: Callable[[], Config],
+    born_nofile: tuple[int, int],
+    daemonizer: Daemonizer | None,
+) -> None:
+    notifier = Notifier()
+    check_delay = config.circus.check_delay
+    spawner = DirectSpawner(
+        closes_fds=False,
+        born_nofile=born_nofile,
+        reaps_strangers=os.getpid() == 1,
+        check_delay=check_delay if check_delay > 0 else 5.0,
+    )
+    daemon = Daemon(
+        config, spawner=spawner, registry=registry, load=_checked(read, registry), reopen_logs=log.reopen_logs
+    )
+
+    def reload() -> None:
+        daemon.arbiter.reload_watchers()
+
+    def reopen() -> None:
+        daemon.arbiter.reopen_logs()
+
+    signals = SignalHandler(
+        asyncio.get_running_loop(),
+        {
+            signal.SIGTERM: daemon.quit,
+            signal.SIGINT: daemon.quit,
+            signal.SIGQUIT: daemon.quit,
+            signal.SIGHUP: reload,
+            signal.SIGUSR1: reopen,
+            signal.SIGWINCH: lambda: None,
+        },
+    )
+
+    def ready() -> None:
+        logger.info("Starting master on pid %d", os.getpid())
+        _warn_of_open_door(daemon.arbiter.endpoint)
+        if daemonizer is not None:
+            daemonizer.ready()
+        notifier.ready()
+        signals.ready()
+
+    try:
+        await daemon.run(ready)
+    finally:
+        notifier.stopping()
+        signals.close()
+
+
+def _checked(read: Callable[[], Config], registry: Registry) -> Callable[[], Config]:
+    """Return *read*, which then refuses extensions that do not load as well."""
+
+    def read_checked() -> Config:
+        config = read()
+        errors = registry.check_config(config)
+        if errors:
+            raise ConfigErrors(errors)
+        return config
+
+    return read_checked
+
+
+def _warn_of_open_door(endpoint: str) -> None:
+    if os.geteuid() == 0 and endpoint.startswith("tcp://"):
+        logger.warning(
+            "circusd runs as root and takes commands at %s: every local user can run programs as root; "
+            "write [circus] endpoint = ipc://PATH in a folder that only root may enter (see examples/production.ini)",
+            endpoint,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
