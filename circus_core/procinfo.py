@@ -1,0 +1,182 @@
+"""Figures of running processes, all of them in one pass."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+if os.path.exists("/proc/self/stat"):
+    from circus_core import _procfs as _source
+else:
+    from circus_core import _psutil as _source  # type: ignore[no-redef]  # the same names, on another system
+
+from circus_core._figures import Figures
+
+GONE: Final = "No such process (stopped?)"
+"""What stands for a process that is not there any more."""
+
+UNREADABLE: Final = "N/A"
+"""What stands for a figure that the system does not tell."""
+
+ProcessInfo = dict[str, Any]
+"""The process-info object of the protocol, but for what only a watcher knows: ``started`` and ``wid``."""
+
+_SHORTEST: Final = 0.1  # seconds; in less the kernel's clock of processor time ticks too seldom
+_FORGOTTEN: Final = 900.0  # seconds after which a process that nobody asks for is dropped
+_SETTLED: Final = 60.0  # seconds of age from which a process is taken to have given up its privileges, if it ever does
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    birth: float
+    cpu_time: float
+    at: float
+    percent: float
+
+
+class Sampler:
+    """Reads processes, and remembers of each one what it takes to tell its share of the processor since then.
+
+    May be used by several threads.
+
+    :param clock: seconds, monotonic
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._samples: dict[int, _Sample] = {}
+        self._users: dict[int, tuple[float, int | None]] = {}  # birth and user of settled ones
+        self._total_memory = _source.total_memory()
+        self._lock = threading.Lock()
+
+    def sample(self, pids: Iterable[int], *, with_children: bool = True) -> dict[int, ProcessInfo | str]:
+        """Return the process-info object of each of *pids*, :data:`GONE` for one that is not there.
+
+        :param with_children: read the direct children too, by one look at every process of the machine; else
+            ``children`` is empty
+        """
+        wanted = list(pids)
+        with self._lock:
+            now = self._clock()
+            if with_children:
+                known: Mapping[int, Figures] = _source.read_all_figures()
+            else:
+                found = ((pid, _source.read_figures(pid)) for pid in wanted)
+                known = {pid: figures for pid, figures in found if figures is not None}
+            below = _by_parent(known.values(), set(wanted)) if with_children else {}
+            result: dict[int, ProcessInfo | str] = {}
+            for pid in wanted:
+                if pid in known:
+                    children = [self._info(child, now) for child in below.get(pid, ())]
+                    result[pid] = self._info(known[pid], now, children)
+                else:
+                    result[pid] = GONE
+            self._forget_old(now)
+            return result
+
+    def _info(self, figures: Figures, now: float, children: list[ProcessInfo] | None = None) -> ProcessInfo:
+        command = _source.read_command(figures.pid)
+        info: ProcessInfo = {
+            "mem_info1": UNREADABLE if figures.rss is None else human_size(figures.rss),
+            "mem_info2": UNREADABLE if figures.vms is None else human_size(figures.vms),
+            "cpu": UNREADABLE if figures.cpu_time is None else self._percent(figures, figures.cpu_time, now),
+            "mem": UNREADABLE if figures.rss is None else round(100 * figures.rss / self._total_memory, 3),
+            "ctime": UNREADABLE if figures.cpu_time is None else human_cpu_time(figures.cpu_time),
+            "pid": figures.pid,
+            "username": _user_name(self._user(figures)),
+            "nice": "Zombie" if figures.is_zombie else _or_unreadable(figures.nice),
+            "create_time": UNREADABLE,
+            "age": UNREADABLE,
+            "cmdline": UNREADABLE if command is None else os.path.basename(command),
+        }
+        if figures.created is not None:
+            info["create_time"] = round(figures.created, 2)
+            info["age"] = round(max(0.0, time.time() - figures.created), 2)
+        if children is not None:
+            info["children"] = children
+        return info
+
+    def _percent(self, figures: Figures, cpu_time: float, now: float) -> float:
+        """Return the share of one processor that a process had since it was sampled before."""
+        before = self._samples.get(figures.pid)
+        percent = 0.0
+        if before is not None and before.birth == figures.birth:
+            elapsed = now - before.at
+            if elapsed < _SHORTEST:
+                return before.percent
+            percent = round(100 * max(0.0, cpu_time - before.cpu_time) / elapsed, 1)
+        self._samples[figures.pid] = _Sample(figures.birth, cpu_time, now, percent)
+        return percent
+
+    def _user(self, figures: Figures) -> int | None:
+        birth, uid = self._users.get(figures.pid, (None, None))
+        if birth != figures.birth:
+            uid = _source.read_uid(figures.pid)
+            if figures.created is not None and time.time() - figures.created > _SETTLED:
+                self._users[figures.pid] = figures.birth, uid
+        return uid
+
+    def _forget_old(self, now: float) -> None:
+        old = [pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN]
+        for pid in old:
+            del self._samples[pid]
+            self._users.pop(pid, None)
+
+
+def descendants(pid: int, recursive: bool) -> list[int]:
+    """Return the children of a process, with *recursive* also theirs and so on, parents first."""
+    found: list[int] = []
+    level = _source.children(pid)
+    while level:
+        found += level
+        level = [child for parent in level for child in _source.children(parent)] if recursive else []
+    return found
+
+
+def human_size(amount: int) -> str:
+    """Return bytes as the protocol shows them: ``10B``, ``9.77K``, ``3.00G``."""
+    if amount < 1024:
+        return f"{amount}B"
+    size = float(amount)
+    for unit in "KMGTPEZ":
+        size /= 1024
+        if size < 1024:
+            return f"{size:.2f}{unit}"
+    return f"{size / 1024:.2f}Y"
+
+
+def human_cpu_time(seconds: float) -> str:
+    """Return processor time as the protocol shows it, ``minutes:SS.xx``; the minutes start anew each hour."""
+    hundredths = int(seconds * 100)
+    return f"{hundredths // 6000 % 60}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
+
+
+def _by_parent(processes: Collection[Figures], parents: set[int]) -> dict[int, list[Figures]]:
+    children = defaultdict(list)
+    for figures in processes:
+        if figures.ppid in parents:
+            children[figures.ppid].append(figures)
+    return children
+
+
+def _or_unreadable(value: int | None) -> int | str:
+    return UNREADABLE if value is None else value
+
+
+def _user_name(uid: int | None) -> str:
+    return UNREADABLE if uid is None else _look_up_user(uid)
+
+
+@lru_cache(maxsize=256)
+def _look_up_user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
