@@ -39,7 +39,7 @@ def pytest_runtest_makereport(
         if isinstance(value, Daemon):
             value.has_failed = value.has_failed or report.failed
             if report.failed and value.home.exists():
-                report.sections.append(("circusd log", value.log[-6000:]))
+                report.sections.append(("circusd log", value.log[-2500:]))
                 report.sections.append(("circusd output", value.output[-2000:]))
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 
@@ -338,7 +339,7 @@ def test_warmup_delay_spaces_the_spawns(daemon: Daemon) -> None:
     daemon.call("start", name="w", waiting=True)
 
     times = [event.data["time"] for event in events.until("watcher.w.start") if event.action == "spawn"]
-    assert [later - earlier > 0.15 for earlier, later in zip(times, times[1:], strict=False)] == [True, True]
+    assert [later - earlier > 0.15 for earlier, later in itertools.pairwise(times)] == [True, True]
 
 
 @pytest.mark.differs("B2: loses the TERM that comes while it starts its watchers")

@@ -208,6 +208,7 @@ class Daemon:
             capture_output=True,
             text=True,
             timeout=timeout,
+            check=False,
             env=dict(os.environ if env is None else env),
             input=stdin if stdin is not None else "",
         )
@@ -273,12 +274,15 @@ class Daemon:
 
     def _end(self) -> str:
         assert self._child is not None
-        self.signal(signal.SIGTERM)
-        try:
-            self._child.wait(15)
-        except subprocess.TimeoutExpired:
-            return f"circusd did not end within 15s of TERM; its log: {self.log[-3000:]}"
-        return self._what_is_left()
+        tries, timeout = (1, 15.0) if self.flavour.is_tidy else (15, 1.0)
+        for _ in range(tries):
+            self.signal(signal.SIGTERM)
+            try:
+                self._child.wait(timeout)
+            except subprocess.TimeoutExpired:
+                continue
+            return self._what_is_left()
+        return f"circusd did not end within 15s of TERM; its log: {self.log[-3000:]}"
 
     def _what_is_left(self) -> str:
         pids = self.left_processes()

@@ -15,7 +15,7 @@ class Flavour:
     """A ``circusd`` with the ``circusctl`` of the same make.
 
     :param defaults: options of ``[circus]`` that a test gets unless it says otherwise
-    :param is_tidy: it leaves no socket file behind
+    :param is_tidy: it leaves no socket file behind, and loses no signal that comes while it does something
     """
 
     name: str

@@ -60,6 +60,14 @@ def descendants_of(pid: int) -> list[int]:
     return children + [pid for child in children for pid in descendants_of(child)]
 
 
+def credentials_of(pid: int) -> dict[str, list[int]]:
+    """Return real, effective, saved and file-system ids of user and group, and the other groups."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {
+        words[0][:-1]: [int(word) for word in words[1:]] for words in lines if words[0] in ("Uid:", "Gid:", "Groups:")
+    }
+
+
 def command_of(pid: int) -> str:
     """Return the command line, for messages."""
     try:

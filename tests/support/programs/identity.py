@@ -1,4 +1,4 @@
-"""identity.py NAME WID [WORD...]: prints as one line of JSON all that it was given by whoever spawned it, then waits."""
+"""identity.py NAME WID [WORD...]: prints all that it was given, as one line of JSON, then waits."""
 
 import json
 import os
@@ -35,9 +35,7 @@ def environment() -> dict[str, str]:
 umask = os.umask(0)
 limits = {n[7:].lower(): resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n.startswith("RLIMIT_")}
 mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-ignored = [
-    s.name for s in signal.valid_signals() if isinstance(s, signal.Signals) and signal.getsignal(s) is signal.SIG_IGN
-]
+ignored = [s.name for s in signal.Signals if signal.getsignal(s) is signal.SIG_IGN]
 facts = {
     "argv": sys.argv[1:],
     "blocked": sorted(int(s) for s in mask),
