@@ -34,7 +34,7 @@ def parse_words(properties: Sequence[Property], words: Sequence[str]) -> dict[st
     :raises HelpRequested: ``--help`` or ``-h`` is among them, and no property is called so
     :raises UsageError: an option is unknown or lacks its value, a word is missing or too many, or of a wrong type
     """
-    options = {_fold(p.flag): p for p in properties if p.takes in (Takes.OPTION, Takes.FLAG)}
+    options = _options(properties)
     rest = next((p for p in properties if p.takes is Takes.REST), None)
     plain = [p for p in properties if p.takes is Takes.WORD]
     values: dict[str, Any] = {}
@@ -51,6 +51,19 @@ def parse_words(properties: Sequence[Property], words: Sequence[str]) -> dict[st
             taken.append(word)
     _take_words(plain, rest, taken, values)
     return values
+
+
+def parse_leading(properties: Sequence[Property], words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the options give that stand before the first plain word, with the words from there on.
+
+    :raises UsageError: as :func:`parse_words`
+    """
+    options = _options(properties)
+    values: dict[str, Any] = {}
+    left = list(words)
+    while left and _is_option(left[0]):
+        _take_option(options, left.pop(0), left, values)
+    return values, left
 
 
 def usage_line(properties: Sequence[Property]) -> str:
@@ -88,6 +101,10 @@ _PARSERS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
     "dict": (json.loads, "JSON"),
     "list": (json.loads, "JSON"),
 }
+
+
+def _options(properties: Sequence[Property]) -> dict[str, Property]:
+    return {_fold(p.flag): p for p in properties if p.takes in (Takes.OPTION, Takes.FLAG)}
 
 
 def _label(prop: Property) -> str:
