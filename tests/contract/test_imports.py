@@ -19,14 +19,27 @@ PACKAGES: Final = (CORE, "circus_plugins_builtin", "circus_streams", "circus_web
 LAYERS: Final = (
     {"errors"},
     {"states"},
-    {"arguments", "events", "hookspecs", "interfaces", "options", "protocol", "spawner", "values"},
+    {
+        "accounts",
+        "arguments",
+        "events",
+        "hookspecs",
+        "interfaces",
+        "options",
+        "protocol",
+        "spawner",
+        "usage",
+        "values",
+    },
     {
         "busy",
         "changes",
         "command_line",
         "config",
+        "daemonize",
         "direct",
         "discovery",
+        "endpoints",
         "hooks",
         "inheritance",
         "log",
@@ -39,14 +52,16 @@ LAYERS: Final = (
         "procinfo",
         "reconcile",
         "registry",
+        "services",
         "sockets",
         "stevedore_loader",
     },
     {"watcher"},
-    {"arbiter", "publisher", "services"},
+    {"arbiter", "publisher"},
     {"client", "controller", "daemon"},
     {"cli"},
 )
+MAY_SLEEP: Final = {"circus_core.output.pump"}  # on a thread of its own
 RANKS: Final = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 
@@ -192,7 +207,8 @@ def test_module_does_nothing_that_blocks_or_hides(module: str) -> None:
     """No ``preexec_fn``, no ``time.sleep``, no bare ``except``, no star import."""
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in {"time.sleep", "sleep"}, f"line {node.lineno}"
+            sleeps = ast.unparse(node.func) in {"time.sleep", "sleep"}
+            assert not sleeps or module in MAY_SLEEP, f"line {node.lineno}"
             assert "preexec_fn" not in {keyword.arg for keyword in node.keywords}, f"line {node.lineno}"
         elif isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"line {node.lineno}: bare except"
