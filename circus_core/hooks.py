@@ -11,10 +11,9 @@ from typing import Any
 import pluggy
 
 from circus_core import hookspecs
-from circus_core._catalog import Group
 from circus_core._watcher_hooks import WatcherHooks
 from circus_core.hookspecs import PROJECT, VOTES
-from circus_core.registry import Registry
+from circus_core.registry import Group, Registry
 
 __all__ = ["Hooks", "WatcherHooks"]
 

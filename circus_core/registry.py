@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from circus_core.config import Config
     from circus_core.options import PluginConfig, WatcherConfig
 
+__all__ = ["Group", "Loader", "Registry"]
+
 Loader = Callable[[EntryPoint], object]
 """Imports what an entry point names; raises whatever the import raises."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ from circus_core.options import HookConfig, StreamConfig
 from circus_core.registry import Registry
 
 Install = Callable[..., None]
-HERE = __name__
-
-
-@dataclass(frozen=True)
-class BadArgs:
-    when: complex = 1j
 
 
 class Hello(Command[NoArgs]):
@@ -48,8 +41,10 @@ def a_hook() -> bool:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to install distributions in."""
-    here = SimpleNamespace(Hello=Hello, Abstract=Abstract, a_hook=a_hook, a_number=3)
-    monkeypatch.setitem(sys.modules, "registry_samples", here)  # type: ignore[arg-type]  # as good as a module
+    samples = ModuleType("registry_samples")
+    samples.__dict__.update(Hello=Hello, Abstract=Abstract, a_hook=a_hook)
+    monkeypatch.setitem(sys.modules, "registry_samples", samples)
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
@@ -106,13 +101,11 @@ def test_command_that_does_not_load_is_broken_and_named(
     site: Path,
     install: Install,
     registry: Callable[..., Registry],
-    monkeypatch: pytest.MonkeyPatch,
     value: str,
     why: str,
 ) -> None:
     (site / "exits_at_import.py").write_text("raise SystemExit(3)")
     (site / "asserts_at_import.py").write_text("assert False")
-    monkeypatch.syspath_prepend(site)
     install("demo-one", f"[circus.commands]\nbroken = {value}\nhello = registry_samples:Hello\n", version="0.7")
     found = registry()
 
@@ -200,7 +193,7 @@ def test_empty_groups_are_told(registry: Callable[..., Registry]) -> None:
     found = registry()
 
     assert [line.partition(":")[0] for line in found.missing()] == ["no command is installed", "no stream is installed"]
-    with pytest.raises(ExtensionError, match="no command named 'status': entry-point group circus.commands is empty"):
+    with pytest.raises(ExtensionError, match=r"no command named 'status': entry-point group circus.commands is empty"):
         found.command("status")
 
 
@@ -241,13 +234,11 @@ def test_hook_that_is_not_there_is_explained(
     site: Path,
     install: Install,
     registry: Callable[..., Registry],
-    monkeypatch: pytest.MonkeyPatch,
     target: str,
     message: str,
 ) -> None:
     (site / "hooks_that_exit.py").write_text("raise SystemExit")
     (site / "hooks_that_need.py").write_text("import what_they_need.deeply")
-    monkeypatch.syspath_prepend(site)
     install("ant", "[circus.hooks]\ntcp_ready = registry_samples:a_hook\nzzz = registry_samples:a_hook\n")
 
     with pytest.raises(ExtensionError) as caught:
@@ -256,7 +247,7 @@ def test_hook_that_is_not_there_is_explained(
 
 
 def watcher(**options: Any) -> Any:
-    base = {"name": "web", "env": {}, "hooks": {}, "stdout_stream": None, "stderr_stream": None}
+    base: dict[str, Any] = {"name": "web", "env": {}, "hooks": {}, "stdout_stream": None, "stderr_stream": None}
     return SimpleNamespace(**{**base, **options})
 
 
@@ -285,9 +276,11 @@ def test_hooks_are_found_in_the_pythonpath_of_the_watcher(
     site: Path, registry: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (site / "hooks_of_web.py").write_text("def before_start(**kwargs): return True")
-    env = {"PYTHONPATH": f"/nowhere::{site}"}
+    folder = site / "lib"
+    folder.mkdir()
+    (folder / "hooks_of_web.py").write_text("def before_start(**kwargs): return True")
+    env = {"PYTHONPATH": f"/nowhere::{folder}"}
     errors = registry().check_watcher(watcher(env=env, hooks={"before_start": HookConfig("hooks_of_web.before_start")}))
 
     assert errors == []
-    assert sys.path[-2:] == ["/nowhere", str(site)]
+    assert sys.path[-2:] == ["/nowhere", str(folder)]
