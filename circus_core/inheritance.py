@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from circus_core.command_line import names_a_socket
 from circus_core.errors import SocketError
 from circus_core.spawner import OpenFd, StoredFd
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 LISTEN_FDS_START: Final = 3
 """The first descriptor of the systemd protocol, see sd_listen_fds(3)."""
-
-_NAMED: Final = re.compile(r"circus\.sockets\.([\w.-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,31 +46,18 @@ class Inherited:
 
 
 def descriptors_for(config: WatcherConfig, sockets: Mapping[str, ManagedSocket]) -> Inherited:
-    """Return what one child of a watcher inherits.
-
-    A socket with ``so_reuseport`` is opened anew for it, and only when the watcher names the socket: one that
-    listens in a process that never accepts would swallow its share of the connections.
+    """Return what one child of a watcher inherits: the sockets of :func:`held_sockets`.
 
     :raises SocketError: the watcher names a socket that is not there, or a fresh one cannot be bound
     """
-    named = named_sockets(config)
     listened = listen_fds_names(config, sockets)
     stdin = [config.stdin_socket.lower()] if config.stdin_socket else []
     _check(config, sockets, "listen_fds", listened)
     _check(config, sockets, "stdin_socket", stdin)
-    fresh: dict[str, socket.socket] = {}
-    try:
-        for name in sorted({*stdin, *listened, *(named if config.use_sockets else ())} & sockets.keys()):
-            if sockets[name].config.so_reuseport:
-                fresh[name] = sockets[name].open_for_spawn()
-    except SocketError:
-        for sock in fresh.values():
-            sock.close()
-        raise
+    held = held_sockets(config, sockets)
+    fresh = _open_fresh([sockets[name] for name in held if sockets[name].config.so_reuseport])
     given: dict[str, StoredFd | OpenFd] = {
-        name: OpenFd(fresh[name].fileno()) if name in fresh else managed.stored
-        for name, managed in sockets.items()
-        if name in fresh or not managed.config.so_reuseport
+        name: OpenFd(fresh[name].fileno()) if name in fresh else sockets[name].stored for name in held
     }
     env, listen_fds = listen_fds_environment([(name, given[name]) for name in listened])
     own = {sockets[name].number: fd for name, fd in given.items()} if config.use_sockets else {}
@@ -84,11 +69,20 @@ def descriptors_for(config: WatcherConfig, sockets: Mapping[str, ManagedSocket])
     )
 
 
-def named_sockets(config: WatcherConfig) -> frozenset[str]:
-    """Return the sockets whose number the command line of a watcher asks for."""
-    args = config.args if isinstance(config.args, str) else " ".join(config.args or ())
-    text = f"{config.cmd} {args} {config.shell_args or ''}"
-    return frozenset(name.lower() for name in _NAMED.findall(text))
+def held_sockets(config: WatcherConfig, sockets: Mapping[str, ManagedSocket]) -> list[str]:
+    """Return the sockets that the processes of a watcher hold, by name.
+
+    Those that its command line names (with ``use_sockets``), ``listen_fds`` and ``stdin_socket``. One with
+    ``use_sockets`` that names none may know them otherwise and holds all that are shared: with ``so_reuseport`` a
+    socket that nobody accepts from would swallow its share of the connections.
+    """
+    chosen = {name.lower() for name in config.listen_fds or ()}
+    if config.use_sockets:
+        chosen |= names_a_socket(config)
+        chosen = chosen or set(_shared(sockets))
+    if config.stdin_socket:
+        chosen.add(config.stdin_socket.lower())
+    return sorted(chosen & sockets.keys())
 
 
 def listen_fds_names(config: WatcherConfig, sockets: Mapping[str, ManagedSocket]) -> list[str]:
@@ -99,10 +93,24 @@ def listen_fds_names(config: WatcherConfig, sockets: Mapping[str, ManagedSocket]
     """
     if config.listen_fds is not None:
         return [name.lower() for name in config.listen_fds]
-    if not config.use_sockets or named_sockets(config):
-        return []
-    shared = (managed for managed in sockets.values() if not managed.config.so_reuseport)
+    return _shared(sockets) if config.use_sockets and not names_a_socket(config) else []
+
+
+def _shared(sockets: Mapping[str, ManagedSocket]) -> list[str]:
+    shared = [managed for managed in sockets.values() if not managed.config.so_reuseport]
     return [managed.name for managed in sorted(shared, key=lambda managed: managed.number)]
+
+
+def _open_fresh(sockets: Iterable[ManagedSocket]) -> dict[str, socket.socket]:
+    fresh: dict[str, socket.socket] = {}
+    try:
+        for managed in sockets:
+            fresh[managed.name] = managed.open_for_spawn()
+    except SocketError:
+        for sock in fresh.values():
+            sock.close()
+        raise
+    return fresh
 
 
 def listen_fds_environment(

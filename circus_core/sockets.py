@@ -112,20 +112,15 @@ class SocketSet(Mapping[str, ManagedSocket]):
         self._sockets: dict[str, ManagedSocket] = {}
 
     def open(self, configs: Iterable[SocketConfig], addresses: Mapping[str, Address] | None = None) -> None:
-        """Add the sockets of *configs*, all or none.
-
-        :param addresses: from :func:`resolve`; without it host names are looked up now, which may block
-        :raises SocketErrors: for each that cannot be had; those that were there before stay
-        """
+        """Add the sockets of *configs*, all or none, as :func:`bind_all` does."""
         self.adopt(bind_all(configs, addresses))
 
-    def adopt(self, sockets: Iterable[ManagedSocket]) -> None:
-        """Take sockets that are bound already; one of the same name is closed."""
-        for sock in sockets:
-            assert sock.socket is not None  # it is open
+    def adopt(self, bound: Iterable[ManagedSocket]) -> None:
+        """Add sockets that are bound already; one of the same name is closed."""
+        for sock in bound:
             if sock.name in self._sockets:
                 self.close([sock.name])
-            sock.number = self._spawner.store_fd(sock.stored.name, sock.socket.fileno())
+            sock.number = self._spawner.store_fd(sock.stored.name, sock.fileno())
             self._sockets[sock.name] = sock
 
     def close(self, names: Iterable[str] | None = None) -> None:

@@ -48,9 +48,9 @@ def test_without_use_sockets_a_child_gets_none(inherit: Any) -> None:
     assert (got.fds, got.stdin, got.env, got.listen_pid) == ({}, None, {}, False)
 
 
-def test_use_sockets_gives_every_shared_socket_at_its_own_number(inherit: Any) -> None:
+def test_use_sockets_gives_what_the_command_names_at_its_own_number(inherit: Any) -> None:
     got = inherit(cmd="serve $(circus.sockets.web)", use_sockets=True)
-    assert got.fds == {101: API, 102: WEB}
+    assert got.fds == {102: WEB}
     assert not got.listen_pid
 
 
@@ -111,7 +111,7 @@ def test_listen_fds_chooses_and_orders(inherit: Any) -> None:
 def test_an_empty_listen_fds_turns_the_protocol_off(inherit: Any) -> None:
     got = inherit(cmd="serve", use_sockets=True, listen_fds=())
     assert got.env == {}
-    assert got.fds == {101: API, 102: WEB}
+    assert got.fds == {101: API, 102: WEB}, "it may know the numbers from a hook"
 
 
 @pytest.mark.parametrize(("option", "value"), [("stdin_socket", "wbe"), ("listen_fds", ("wbe",))])

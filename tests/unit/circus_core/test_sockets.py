@@ -13,7 +13,7 @@ import pytest
 
 from circus_core.errors import SocketError, SocketErrors
 from circus_core.options import SocketConfig
-from circus_core.sockets import ManagedSocket, SocketSet, resolve
+from circus_core.sockets import ManagedSocket, SocketSet, bind_all, resolve
 
 
 class StoreOnly:
@@ -244,6 +244,14 @@ def test_a_set_stores_each_socket_under_its_number(sockets: SocketSet, store: St
     sockets.close(["b"])
     assert set(sockets) == {"a"}
     assert store.stored.keys() == {"socket:a"}
+
+
+def test_an_adopted_socket_takes_the_place_of_one_of_its_name(sockets: SocketSet, store: StoreOnly) -> None:
+    sockets.open([config("a")])
+    old = sockets["a"]
+    sockets.adopt(bind_all([config("a", so_reuseport=True)]))
+    assert old.fileno() == -1
+    assert sockets.numbers() == {"a": store.stored["socket:a"]}
 
 
 def test_a_set_opens_all_or_none_and_reports_all_that_fail(
