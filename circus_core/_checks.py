@@ -51,5 +51,3 @@ def socket_problems(config: SocketConfig) -> Iterator[Problem]:
         yield Problem("path", config.path, "a unix socket needs one", "write the path of the socket file")
     if config.so_reuseport and config.path:
         yield Problem("so_reuseport", True, "a unix socket cannot be bound twice", "remove it or use host and port")
-    if config.so_reuseport and config.port == 0:
-        yield Problem("port", 0, "with so_reuseport each process would get another one", "write a fixed port")
