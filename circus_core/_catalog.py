@@ -60,8 +60,9 @@ class Extension:
     def complaint(self, why: str, fix: str) -> ExtensionError:
         """Return an error that names the extension, its distribution and its version."""
         point = self.entry_point
+        noun = next((group.noun for group in Group if group.value == point.group), "entry point")
         return ExtensionError(
-            f"{point.group.removeprefix('circus.').removesuffix('s')} {point.name!r} {why}",
+            f"{noun} {point.name!r} {why}",
             fix=fix,
             distribution=point.distribution.name,
             version=point.distribution.version,

@@ -38,6 +38,7 @@ class Hooks:
                 why, fix = wrong
                 registry.mark_broken(Group.EXTENSIONS, name, why, fix=fix)
         self._callers = self._find_callers()
+        self._failed: set[tuple[str, str]] = set()
 
     def has(self, name: str) -> bool:
         """Return whether anybody answers the hookspec *name*; costs next to nothing."""
@@ -70,7 +71,10 @@ class Hooks:
             for result in results:
                 _check_result(name, result)
         except (Exception, SystemExit) as exc:
-            logger.exception("extension %s: hook %s failed", plugin, name)
+            # The traceback once: what fails at every event must not fill the log.
+            is_new = (plugin, name) not in self._failed
+            self._failed.add((plugin, name))
+            logger.error("extension %s: hook %s failed: %s: %s", plugin, name, type(exc).__name__, exc, exc_info=is_new)
             return [exc]
         return results
 

@@ -224,8 +224,8 @@ class Registry:
                 f"no {group.noun} named {name!r}: entry-point group {group.value} is empty",
                 fix=f"install what has it with pip, or write the dotted path of a {group.noun}",
             )
-        near = difflib.get_close_matches(name, known, n=3)
-        fix = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+        near = difflib.get_close_matches(name, known, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         return ExtensionError(f"no {group.noun} named {name!r}", fix=fix)
 
 

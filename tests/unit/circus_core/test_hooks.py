@@ -146,8 +146,16 @@ def test_failing_notification_does_not_silence_the_next(caplog: pytest.LogCaptur
 
     assert listens.seen == [event]
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.ERROR, "extension Raises: hook circus_event_published failed")
+        (logging.ERROR, "extension Raises: hook circus_event_published failed: SystemExit: 3")
     ]
+
+
+def test_traceback_of_what_keeps_failing_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = hooks(Raises())
+    for _ in range(3):
+        made.notify("circus_event_published", event=None)
+
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, False]
 
 
 def test_coroutine_from_a_plain_function_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:

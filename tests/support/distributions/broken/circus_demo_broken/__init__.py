@@ -1,0 +1,1 @@
+"""Extensions that are broken, each in its own way."""

@@ -1,0 +1,3 @@
+"""Ends whoever imports it."""
+
+raise SystemExit("bye")

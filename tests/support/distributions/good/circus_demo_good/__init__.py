@@ -1,0 +1,1 @@
+"""An extension of each kind, all of which work."""
