@@ -16,6 +16,7 @@ from tests.support.waiting import wait_for
 START = """
 import json, os, sys
 from circus_core.daemonize import daemonize
+starter = os.getpid()
 daemon = daemonize()
 
 def report():
@@ -61,6 +62,13 @@ def test_a_failure_is_told_and_the_exit_code_is_1(tmp_path: Path) -> None:
 def test_a_daemon_that_dies_early_is_a_failure(tmp_path: Path) -> None:
     done = run(tmp_path, "os._exit(3)")
     assert (done.returncode, done.stderr) == (1, "circusd ended before it was ready\n")
+
+
+def test_an_impatient_user_does_not_stop_the_start(tmp_path: Path) -> None:
+    done = run(tmp_path, "import signal\nos.kill(starter, signal.SIGINT)\nsys.stdin.read()\ndaemon.ready()\nreport()")
+    assert done.returncode == 130
+    assert done.stderr == "not waiting for circusd, which goes on starting in the background\n"
+    assert wait_for((tmp_path / "out").exists, "the daemon's report")
 
 
 def test_what_the_daemon_says_while_starting_is_seen(tmp_path: Path) -> None:
