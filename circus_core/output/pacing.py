@@ -7,6 +7,7 @@ that proves busy is enlarged and read by the clock, so that each read finds much
 from __future__ import annotations
 
 import fcntl
+from math import inf
 from typing import Final
 
 PACE: Final = 0.002  #: seconds between two reads of a busy pipe
@@ -14,34 +15,45 @@ SMALL_PIPE: Final = 64 * 1024  #: what a pipe is born with
 BIG_PIPE: Final = 1024 * 1024
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
 _EMPTY_READS: Final = 3  # so many in a row show that it is quiet again
+_RESOLUTION: Final = 0.001  # a selector waits for up to so many seconds more than it is told
 _F_SETPIPE_SZ: Final[int | None] = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 
 
 class Pace:
-    """The rhythm of one pipe."""
+    """The rhythm of one pipe.
 
-    __slots__ = ("_last", "_streak", "is_busy")
+    ``capacity`` is how many bytes the pipe holds.
+    """
+
+    __slots__ = ("_last", "_streak", "capacity", "is_busy")
 
     def __init__(self) -> None:
+        self.capacity = SMALL_PIPE
         self.is_busy = False
-        self._last = float("-inf")
+        self._last = -inf
         self._streak = 0
 
     def next_read(self, size: int, now: float) -> float | None:
         """Return the seconds to wait after a read of *size* bytes; ``None`` to wait for the kernel's report."""
         gap, self._last = now - self._last, now
         if self.is_busy:
-            self._streak = 0 if size else self._streak + 1
-            if self._streak >= _EMPTY_READS:
-                self.is_busy, self._streak = False, 0
-                return None
-            # A writer faster than the pace must find room: read on.
-            return 0.0 if size >= BIG_PIPE // 4 else PACE
+            return self._next_busy(size, gap)
         self._streak = self._streak + 1 if gap < PACE else 0
         if size < SMALL_PIPE and self._streak < _QUICK_READS:
             return None
         self.is_busy, self._streak = True, 0
         return 0.0
+
+    def _next_busy(self, size: int, gap: float) -> float | None:
+        self._streak = 0 if size else self._streak + 1
+        if self._streak >= _EMPTY_READS:
+            self.is_busy, self._streak = False, 0
+            return None
+        enough = self.capacity * 3 // 4
+        if size >= enough:
+            return 0.0  # the writer may be waiting for room
+        until_full = enough / size * gap if size else inf
+        return min(PACE, max(0.0, until_full - _RESOLUTION))
 
 
 class PipeSizes:

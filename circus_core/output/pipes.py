@@ -11,7 +11,7 @@ from enum import Enum
 from functools import partial
 
 from circus_core.output.lines import HOLD, LineBuffer
-from circus_core.output.pacing import Pace, PipeSizes
+from circus_core.output.pacing import BIG_PIPE, SMALL_PIPE, Pace, PipeSizes
 from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
 
@@ -108,7 +108,8 @@ class Pipes:
 
     def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
         if pipe.pace.is_busy:
-            pipe.is_big = pipe.is_big or self._sizes.enlarge(pipe.fd)
+            if not pipe.is_big and self._sizes.enlarge(pipe.fd):
+                pipe.is_big, pipe.pace.capacity = True, BIG_PIPE
         elif pipe.is_big:
             self._shrink(pipe)
         if delay is None:
@@ -149,7 +150,7 @@ class Pipes:
         os.close(pipe.fd)
 
     def _shrink(self, pipe: Pipe) -> None:
-        pipe.is_big = False
+        pipe.is_big, pipe.pace.capacity = False, SMALL_PIPE
         self._sizes.shrink(pipe.fd)
 
     def _wait_for(self, pipe: Pipe, what: Waits) -> None:

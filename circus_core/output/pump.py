@@ -128,11 +128,7 @@ class Pump:
 
     def _run(self) -> None:
         while not self._is_stopping:
-            timeout = self._timers.wait()
-            if timeout and timeout < 0.001:
-                time.sleep(timeout)  # a selector cannot wait for less than a millisecond
-                timeout = 0.0
-            for key, _ in self._selector.select(timeout):
+            for key, _ in self._selector.select(self._timers.wait()):
                 key.data()
             self._timers.run(PACE)
         self._selector.close()

@@ -32,18 +32,28 @@ def test_a_full_pipe_is_busy_at_once() -> None:
     assert pace.is_busy
 
 
-def test_a_flood_is_read_without_pause() -> None:
+@pytest.mark.parametrize(
+    ("size", "gap", "delay"),
+    [
+        pytest.param(BIG_PIPE, PACE, 0.0, id="full-so-its-writer-may-wait"),
+        pytest.param(BIG_PIPE // 2, PACE / 4, 0.0, id="full-before-a-pause-would-end"),
+        pytest.param(BIG_PIPE // 4, PACE, PACE, id="has-room-for-longer-than-the-pace"),
+        pytest.param(BIG_PIPE // 2, 0.0015, 0.00125, id="read-before-it-is-full"),
+    ],
+)
+def test_a_flood_is_read_before_the_pipe_is_full(size: int, gap: float, delay: float) -> None:
     pace = Pace()
     pace.next_read(SMALL_PIPE, 1.0)
+    pace.capacity = BIG_PIPE
 
-    assert pace.next_read(BIG_PIPE, 1.001) == 0.0
+    assert pace.next_read(size, 1.0 + gap) == pytest.approx(delay)
 
 
 def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
     pace = Pace()
     pace.next_read(SMALL_PIPE, 1.0)
 
-    assert [pace.next_read(size, 2.0) for size in (0, 0, 10, 0, 0, 0)] == [PACE, PACE, PACE, PACE, PACE, None]
+    assert [pace.next_read(size, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [PACE] * 5 + [None]
     assert not pace.is_busy
 
 
