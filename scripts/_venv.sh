@@ -23,7 +23,7 @@ find_python() {
 
 # Debian keeps the part of Python that fills a virtual environment in a package of its own.
 need_ensurepip() {
-    if "$1" -c 'import ensurepip, venv' 2>/dev/null; then
+    if "$1" -c 'import venv; from ensurepip import version' 2>/dev/null; then
         return
     fi
     version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -31,7 +31,7 @@ need_ensurepip() {
         echo "$0: installing python$version-venv" >&2
         { apt-get update -q && apt-get install -q -y --no-install-recommends "python$version-venv"; } >&2 || :
     fi
-    "$1" -c 'import ensurepip, venv' 2>/dev/null ||
+    "$1" -c 'import venv; from ensurepip import version' 2>/dev/null ||
         fail "$1 cannot make a virtual environment; run: sudo apt-get install python$version-venv"
 }
 
