@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from circus_core.errors import ConfigError
 
-_HEADER = re.compile(r"\[(?P<name>[^\]]+)\]")
+_HEADER = re.compile(r"\[(?P<name>(?:\[[^\[\]]*\]|[^\]])+)\]")  # a pattern such as [env:w[12]] has brackets
 _ASSIGNMENT = re.compile(r"(?P<key>[^:=\s\[][^:=]*?)\s*[:=]\s*(?P<value>.*)$", re.DOTALL)
 _COMMENT = re.compile(r"[#;]|rem(\s|$)", re.IGNORECASE)
 DEFAULT = "DEFAULT"
@@ -78,9 +78,16 @@ class Ini:
                 self.sections.setdefault(section, {})
             elif section is not None and (assignment := _ASSIGNMENT.match(first)):
                 entry = Entry("\n".join([_value(assignment["value"]), *more]), where)
-                self.sections[section].setdefault(assignment["key"], entry)
+                self._add(section, assignment["key"], entry)
             else:
                 self._refuse(section or "", first.strip(), where, *_complaint(first, section))
+
+    def _add(self, section: str, key: str, entry: Entry) -> None:
+        if "\0" in key + entry.text:
+            why, fix = "contains a null character", "remove it"
+            self.errors.append(ConfigError(section, key, entry.text, why=why, fix=fix, where=entry.where))
+        else:
+            self.sections[section].setdefault(key, entry)
 
     def _refuse(self, section: str, value: object, where: str | None, why: str, fix: str) -> None:
         if section:

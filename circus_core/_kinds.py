@@ -70,6 +70,7 @@ USER: Final = Kind(
     fix="write the name or number of a user",
     complaint="isn't an integer or string",
     json_types=(int,),
+    from_json=int,
 )
 GROUP: Final = Kind(
     name="group",
@@ -77,6 +78,7 @@ GROUP: Final = Kind(
     fix="write the name or number of a group",
     complaint="isn't an integer or string",
     json_types=(int,),
+    from_json=int,
 )
 
 

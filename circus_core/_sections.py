@@ -124,4 +124,6 @@ def warn_unknown_sections(ini: Ini, report: Report) -> None:
 def note_problems(report: Report, section: str, entries: Mapping[str, Entry], problems: Iterable[Problem]) -> None:
     """Note what is wrong between the options of a section."""
     for problem in problems:
-        report.error(section, problem.option, problem.value, why=problem.why, fix=problem.fix)
+        entry = entries.get(problem.option)
+        value = problem.value if entry is None else entry.text
+        report.error(section, problem.option, value, why=problem.why, fix=problem.fix)

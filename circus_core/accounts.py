@@ -5,9 +5,12 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from typing import Final
 
 from circus_core.errors import MessageError, SpawnError
 from circus_core.spawner import Credentials
+
+_HIGHEST_ID: Final = 2**32 - 2  # the one above means "leave it as it is" to the system
 
 
 def find_user(user: str | int) -> pwd.struct_passwd | int:
@@ -15,19 +18,22 @@ def find_user(user: str | int) -> pwd.struct_passwd | int:
 
     :raises ValueError: no user has this name
     """
+    number = _number(user)
     try:
-        if isinstance(user, int) or user.strip().isdigit():
-            return _by_number(int(user))
-        return pwd.getpwnam(user.strip())
-    except (KeyError, OverflowError):
-        raise ValueError(f"no user of this machine is named {str(user)!r}") from None
-
-
-def _by_number(number: int) -> pwd.struct_passwd | int:
-    try:
-        return pwd.getpwuid(number)
+        return pwd.getpwnam(str(user).strip()) if number is None else pwd.getpwuid(number)
     except KeyError:
-        return number
+        if number is not None:
+            return number
+        raise ValueError(f"no user of this machine is named {user!r}") from None
+
+
+def _number(name: str | int) -> int | None:
+    """Return the number that *name* is written as, ``None`` when it is a name."""
+    if isinstance(name, str) and not name.strip().isdecimal():
+        return None
+    if not 0 <= int(name) <= _HIGHEST_ID:
+        raise ValueError(f"{name} is not from 0 to {_HIGHEST_ID}")
+    return int(name)
 
 
 def find_group(group: str | int) -> int:
@@ -35,10 +41,9 @@ def find_group(group: str | int) -> int:
 
     :raises ValueError: no group has this name
     """
-    if isinstance(group, int) or group.strip().isdigit():
-        return int(group)
+    number = _number(group)
     try:
-        return grp.getgrnam(group.strip()).gr_gid
+        return grp.getgrnam(str(group).strip()).gr_gid if number is None else number
     except KeyError:
         raise ValueError(f"no group of this machine is named {group!r}") from None
 

@@ -102,7 +102,7 @@ def set_watcher_options(
 ) -> tuple[WatcherConfig, OnChange]:
     """Return *config* with the JSON values of *options*, as the ``set`` command has them, and what applying them needs.
 
-    :param rows: the table to read; extensions add rows to it
+    :param rows: the table to read; the options that extensions add to it are kept in ``extra``
     :raises MessageError: one cannot be set
     """
     change = OnChange.NOTHING
@@ -179,7 +179,10 @@ def _change(config: WatcherConfig, key: str, value: Any, rows: _Rows) -> _Change
     """Return *config* with one option set, and what that needs; :class:`ValueError` says what is wrong."""
     if key in rows:
         row = rows[key]
-        return _replaced(config, key, row.accept(value)), row.on_change
+        taken = row.accept(value)
+        if key in _ROWS:
+            return _replaced(config, key, taken), row.on_change
+        return dataclasses.replace(config, extra={**config.extra, key: taken}), row.on_change
     if key in _SPECIAL:
         return _SPECIAL[key](config, key, value)
     for prefix in WATCHER_PREFIXES:
