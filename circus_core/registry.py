@@ -239,6 +239,8 @@ def _command(found: Any, name: str) -> Command[Any]:
     command: Command[Any] = found()
     if command.name != name:
         raise ValueError(f"its class is named {command.name!r}")
+    if name != name.lower():
+        raise ValueError("its name has capital letters; clients write commands in lower case")
     schema(command.args_type)
     return command
 

@@ -34,6 +34,12 @@ class Abstract(Command[NoArgs]):
     name = "abstract"
 
 
+class Loud(Hello):
+    """Has a name that nobody can send."""
+
+    name = "Broken"
+
+
 def a_hook() -> bool:
     return True
 
@@ -42,7 +48,7 @@ def a_hook() -> bool:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to install distributions in."""
     samples = ModuleType("registry_samples")
-    samples.__dict__.update(Hello=Hello, Abstract=Abstract, a_hook=a_hook)
+    samples.__dict__.update(Hello=Hello, Loud=Loud, Abstract=Abstract, a_hook=a_hook)
     monkeypatch.setitem(sys.modules, "registry_samples", samples)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -92,6 +98,7 @@ def test_command_is_loaded_by_name(install: Install, registry: Callable[..., Reg
         pytest.param("registry_samples:Abstract", "abstract", id="abstract"),
         pytest.param("registry_samples:a_hook", "no subclass of circus_core.interfaces.Command", id="no-command"),
         pytest.param("registry_samples:Hello", "its class is named 'hello'", id="another-name"),
+        pytest.param("registry_samples:Loud", "capital letters", id="capitals"),
         pytest.param("exits_at_import", "SystemExit: 3", id="exits"),
         pytest.param("asserts_at_import", "AssertionError", id="asserts"),
         pytest.param("", "broken", id="empty"),
@@ -106,12 +113,13 @@ def test_command_that_does_not_load_is_broken_and_named(
 ) -> None:
     (site / "exits_at_import.py").write_text("raise SystemExit(3)")
     (site / "asserts_at_import.py").write_text("assert False")
-    install("demo-one", f"[circus.commands]\nbroken = {value}\nhello = registry_samples:Hello\n", version="0.7")
+    name = "Broken" if value.endswith("Loud") else "broken"
+    install("demo-one", f"[circus.commands]\n{name} = {value}\nhello = registry_samples:Hello\n", version="0.7")
     found = registry()
 
     assert list(found.commands()) == ["hello"]
-    with pytest.raises(ExtensionError, match=r"command 'broken' cannot be loaded: .*\(from demo-one 0\.7\)") as caught:
-        found.command("broken")
+    with pytest.raises(ExtensionError, match=rf"command '{name}' cannot be loaded: .*\(from demo-one 0\.7\)") as caught:
+        found.command(name)
     assert why in str(caught.value)
     assert [str(problem) for problem in found.problems()] == [str(caught.value)]
     assert [info.error for info in found.extensions() if info.state == "broken"] == [str(caught.value)]
