@@ -120,10 +120,10 @@ def execute(spec: dict[str, Any]) -> NoReturn:
         try:
             os.execve(candidate, spec["argv"], spec["env"])
         except OSError as exc:
+            if len(spec["candidates"]) == 1 or exc.errno not in (EACCES, ENOENT, ENOTDIR):
+                raise StepError("exec", exc.errno) from exc
             if exc.errno == EACCES:
                 number = EACCES
-            elif exc.errno not in (ENOENT, ENOTDIR):
-                raise StepError("exec", exc.errno) from exc
         except MemoryError as exc:
             raise StepError("exec", ENOMEM) from exc
     raise StepError("exec", number)

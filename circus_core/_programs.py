@@ -15,20 +15,29 @@ from circus_core.spawner import OpenFd, SpawnRequest
 DEFAULT_PATH: Final = "/bin:/usr/bin"
 
 
-def check_words(argv: Sequence[str], env: Mapping[str, str], *paths: str | None) -> None:
-    """Refuse what the system cannot be told.
+def checked_program(request: SpawnRequest) -> str:
+    """Return the program that *request* asks for, not looked up.
 
-    :raises SpawnError: says which word
+    :raises SpawnError: some word of the request is one that the system cannot be told
     """
-    for what, words in (("argument", argv), ("environment variable", env), ("value", env.values()), ("path", paths)):
+    program = request.executable or (request.argv[0] if request.argv else "")
+    if not program:
+        raise SpawnError("the command is empty; give a program to run", errno=errno.EINVAL)
+    paths = [program, request.cwd or ""]
+    env = request.env
+    for what, words in (
+        ("argument", request.argv),
+        ("environment variable", env),
+        ("value", env.values()),
+        ("path", paths),
+    ):
         for word in words:
-            if word is not None and "\0" in word:
+            if "\0" in word:
                 raise SpawnError(f"{what} {word!r} contains a NUL character; remove it", errno=errno.EINVAL)
     for name in env:
         if not name or "=" in name:
             raise SpawnError(f"environment variable {name!r} cannot have this name; rename it", errno=errno.EINVAL)
-    if not argv:
-        raise SpawnError("the command is empty; give a program to run", errno=errno.EINVAL)
+    return program
 
 
 def program_candidates(program: str, env: Mapping[str, str]) -> list[str]:
@@ -62,8 +71,6 @@ def find_program(program: str, env: Mapping[str, str], cwd: str | None) -> str:
 
 def not_found(program: str, env: Mapping[str, str]) -> str:
     """Return the text for a *program* that is in no folder of ``PATH``."""
-    if not program:
-        return "the command is empty; give a program to run"
     if "PATH" in env:
         return f"program {program!r} was not found in PATH={env['PATH']}; correct PATH or write the full path"
     return (
@@ -81,7 +88,8 @@ def explain_launch(error: OSError, program: str, request: SpawnRequest) -> Spawn
             return SpawnError(text, errno=number)
     closed = [source.fd for source in _open_fds(request) if not is_open(source.fd)]
     if number == errno.EBADF and closed:
-        return SpawnError(f"descriptor {closed[0]}, which program {program!r} is to get, is not open", errno=number)
+        asked = request.executable or request.argv[0]
+        return SpawnError(f"descriptor {closed[0]}, which program {asked!r} is to get, is not open", errno=number)
     return SpawnError(explain_program(program, request.cwd, number, request.argv), errno=number)
 
 

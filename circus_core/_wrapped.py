@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import marshal
 import os
 import resource
@@ -22,7 +23,11 @@ from circus_core.spawner import Credentials, SpawnRequest
 PATIENCE: Final = 30.0
 """Seconds after which a wrapper that neither ran its program nor failed is given up: a dead network file system."""
 
-_LIMITS: Final = {getattr(resource, name): name[7:].lower() for name in dir(resource) if name.startswith("RLIMIT_")}
+_LIMITS: Final = {
+    getattr(resource, name): name.removeprefix("RLIMIT_").lower()
+    for name in dir(resource)
+    if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"  # an old name of RLIMIT_NOFILE
+}
 _NOBODY: Final = Credentials()
 
 
@@ -147,7 +152,10 @@ def _sentence(step: str, number: int, request: SpawnRequest) -> str:
     if kind == "limit":
         name = _LIMITS.get(int(which), which)
         soft, hard = (_amount(n) for n in request.limits.get(int(which), (0, 0)))
-        return f"limit {name} cannot be {soft} (soft) and {hard} (hard): {reason}; only root may raise a hard limit"
+        remedy = "only root (CAP_SYS_RESOURCE) may raise a hard limit"
+        if number == errno.EINVAL:
+            remedy = "the soft limit must not be above the hard one" if name != which else "no such limit here"
+        return f"limit {name} cannot be {soft} (soft) and {hard} (hard): {reason}; {remedy}"
     if kind == "groups":
         return f"supplementary groups {who.groups} cannot be set: {reason}; only root may"
     if kind in ("gid", "uid"):

@@ -18,7 +18,7 @@ from circus_core._descriptors import FdStore
 from circus_core._exits import End, SweepWatch, make_watch
 from circus_core._fdmap import FdMap, map_fds, moved_fds
 from circus_core._launch import Launch, Launcher, PopenLauncher
-from circus_core._programs import check_words, explain_launch, find_program
+from circus_core._programs import checked_program, explain_launch, find_program
 from circus_core._strangers import StrangerReaper
 from circus_core._wrapped import PATIENCE, explain_report, read_report, wrap
 from circus_core.errors import LifecycleError, SpawnError
@@ -27,6 +27,9 @@ from circus_core.states import ChildId
 
 _SLICE: Final = 0.004
 """Seconds of spawning after which the loop has its turn."""
+
+_SIDE_BY_SIDE: Final = 2 * (os.cpu_count() or 1)
+"""How many wrappers may be on their way to their program."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class DirectSpawner:
     async def open(self, on_exits: Callable[[Sequence[Exited]], None]) -> None:
         self._on_exits = on_exits
         self._turn = asyncio.Lock()  # one slice of spawning a turn of the loop, however many batches there are
-        self._wrappers = asyncio.Semaphore(2 * (os.cpu_count() or 1))
+        self._wrappers = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._null = os.open(os.devnull, os.O_RDWR)
         self._watch = make_watch(self._note_ends, self._check_delay, uses_kernel=self._uses_kernel_events)
         if self._reaps_strangers:
@@ -100,11 +103,21 @@ class DirectSpawner:
 
     async def spawn(self, requests: Sequence[SpawnRequest]) -> list[Spawned | SpawnFailure]:
         watch = self._opened()
-        direct = deque(n for n, request in enumerate(requests) if not self._needs_wrapper(request))
-        wrapped = sorted(set(range(len(requests))).difference(direct))
         answers: dict[int, Spawned | SpawnFailure] = {}
+        direct: deque[int] = deque()
+        wrapped: deque[int] = deque()
+        for n, request in enumerate(requests):
+            (wrapped if self._needs_wrapper(request) else direct).append(n)
+
+        async def spawn_wrapped() -> None:
+            while wrapped:
+                n = wrapped.popleft()
+                answers[n] = await self._spawn_wrapped(requests[n], watch)
+
         async with asyncio.TaskGroup() as group:
-            tasks = {n: group.create_task(self._spawn_wrapped(requests[n], watch)) for n in wrapped}
+            # A few at a time, so that no batch fills the queue of wrappers and a single child waits behind it.
+            for _ in range(min(len(wrapped), _SIDE_BY_SIDE)):
+                group.create_task(spawn_wrapped())
             while direct:
                 async with self._turn:
                     pause_at = time.monotonic() + _SLICE
@@ -113,7 +126,6 @@ class DirectSpawner:
                         answers[n] = self._spawn_direct(requests[n], watch)
                 if direct:
                     await asyncio.sleep(0)
-        answers |= {n: task.result() for n, task in tasks.items()}
         self._release(answers.values())
         return [answers[n] for n in range(len(requests))]
 
@@ -160,9 +172,7 @@ class DirectSpawner:
 
     def _spawn_direct(self, request: SpawnRequest, watch: SweepWatch) -> Spawned | SpawnFailure:
         try:
-            program = request.executable or (request.argv[0] if request.argv else "")
-            check_words(request.argv, request.env, request.cwd, program)
-            found = find_program(program, request.env, request.cwd)
+            found = find_program(checked_program(request), request.env, request.cwd)
             with self._prepared(request, found) as (launch, fdmap, _):
                 pid = self._launcher.run(launch)
         except SpawnError as exc:
@@ -184,8 +194,7 @@ class DirectSpawner:
         return failure
 
     def _launch_wrapper(self, request: SpawnRequest) -> tuple[int, FdMap, int]:
-        program = request.executable or (request.argv[0] if request.argv else "")
-        check_words(request.argv, request.env, request.cwd, program)
+        program = checked_program(request)
         limits = dict(request.limits)
         if self._born_nofile is not None:
             limits.setdefault(resource.RLIMIT_NOFILE, self._born_nofile)

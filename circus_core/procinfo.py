@@ -7,7 +7,7 @@ import pwd
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -81,7 +81,7 @@ class Sampler:
             self._forget_old(now)
             return result
 
-    def _info(self, figures: Figures, now: float, children: list[ProcessInfo] | None = None) -> ProcessInfo:
+    def _info(self, figures: Figures, now: float, children: Sequence[ProcessInfo] = ()) -> ProcessInfo:
         command = _source.read_command(figures.pid)
         info: ProcessInfo = {
             "mem_info1": UNREADABLE if figures.rss is None else human_size(figures.rss),
@@ -95,12 +95,11 @@ class Sampler:
             "create_time": UNREADABLE,
             "age": UNREADABLE,
             "cmdline": UNREADABLE if command is None else os.path.basename(command),
+            "children": list(children),
         }
         if figures.created is not None:
             info["create_time"] = round(figures.created, 2)
             info["age"] = round(max(0.0, time.time() - figures.created), 2)
-        if children is not None:
-            info["children"] = children
         return info
 
     def _percent(self, figures: Figures, cpu_time: float, now: float) -> float:

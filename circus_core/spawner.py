@@ -139,7 +139,10 @@ class Spawner(Protocol):
     """
 
     async def open(self, on_exits: Callable[[Sequence[Exited]], None]) -> None:
-        """Start; from now on *on_exits* is called on the loop with each batch of ends, at once as they happen."""
+        """Start; from now on *on_exits* is called on the loop with each batch of ends, at once as they happen.
+
+        The end of a child is told once, and not before the :meth:`spawn` that created it returned.
+        """
 
     async def close(self) -> None:
         """Stop watching and let go of every descriptor. Children are left alone. May be called twice."""
