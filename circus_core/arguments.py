@@ -7,6 +7,7 @@ JSON type of the property, its metadata tell how the terminal takes it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -169,23 +170,22 @@ def _checked(prop: Property, value: Any) -> Any:
     kind = type(value).__name__
     if kind in types_:
         return value
-    if kind == "int" and "float" in types_:
-        return float(value)
-    if isinstance(value, str):
-        number = _number(value, types_)
-        if number is not None:
-            return number
+    number = _number(value, types_) if kind in ("int", "str") else None
+    if number is not None:
+        return number
     wanted = " or ".join(_JSON_NAMES[t] for t in types_)
     raise MessageError(f"message invalid: {prop.name!r} is {_json_name(value)}, {_shown(value)}; send {wanted}")
 
 
-def _number(text: str, types_: tuple[str, ...]) -> int | float | None:
+def _number(given: int | str, types_: tuple[str, ...]) -> int | float | None:
     for name, parse in (("int", int), ("float", float)):
         if name in types_:
             try:
-                return parse(text)
-            except ValueError:
+                number = parse(given)
+            except (ValueError, OverflowError):
                 continue
+            if math.isfinite(number):
+                return number
     return None
 
 

@@ -5,28 +5,37 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from importlib import import_module
-from typing import Any, TextIO
+from typing import Any
 
 from circus_core.cli import _events
 from circus_core.cli._options import Options
 from circus_core.client import CircusClient
+from circus_core.errors import CallError
 from circus_core.interfaces import Command, Reply
 from circus_core.protocol import make_message
 
 
-class ConsoleTerminal:
-    """Talks to the daemon over one connection, made when it is first needed, and to the person."""
+def _connect(options: Options) -> CircusClient:
+    return CircusClient(
+        endpoint=options.endpoint, ssh_server=options.ssh or None, ssh_keyfile=options.ssh_keyfile or None
+    )
 
-    def __init__(self, options: Options, *, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> None:
+
+class ConsoleTerminal:
+    """Talks to the daemon over one connection, made when it is first needed, and to the person.
+
+    :param connect: makes the connection
+    """
+
+    def __init__(self, options: Options, connect: Callable[[Options], CircusClient] = _connect) -> None:
         self.endpoint = options.endpoint
         self.timeout = options.timeout
         self.is_json = options.json
         self._options = options
-        self._out = out
-        self._err = err
+        self._connect = connect
         self._client: CircusClient | None = None
 
     def call(self, command: str, properties: Mapping[str, Any], *, timeout: float | None = None) -> Reply:
@@ -35,8 +44,7 @@ class ConsoleTerminal:
         :raises CallError: no reply in time
         """
         if self._client is None:
-            ssh, keyfile = self._options.ssh or None, self._options.ssh_keyfile or None
-            self._client = CircusClient(endpoint=self.endpoint, ssh_server=ssh, ssh_keyfile=keyfile)
+            self._client = self._connect(self._options)
         self._client.timeout = (timeout or self.timeout) * 1000
         return self._client.call(make_message(command, **properties))
 
@@ -49,7 +57,7 @@ class ConsoleTerminal:
         if reply.get("status") == "error":
             self.complain(command.format_error(reply))
             return 3
-        self.show(command.format_reply(reply))
+        self.show(_text(command, reply))
         if "superseded_by" in reply:
             self.complain(f"note: overtaken by a later {reply['superseded_by']!r}")
         return 0
@@ -63,7 +71,7 @@ class ConsoleTerminal:
 
     def show(self, text: str) -> None:
         """Print a line on standard output."""
-        print(text, file=self._out, flush=True)
+        print(text, flush=True)
 
     def show_error(self, text: str) -> None:
         """Print ``error: <text>`` on standard error."""
@@ -71,7 +79,7 @@ class ConsoleTerminal:
 
     def complain(self, text: str) -> None:
         """Print a line on standard error."""
-        print(text, file=self._err, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Close the connection. May be called twice."""
@@ -83,7 +91,16 @@ class ConsoleTerminal:
         if not self._options.prettify:
             return json.dumps(reply)
         text = json.dumps(reply, indent=2, sort_keys=True)
-        return _coloured(text) if self._out.isatty() and "NO_COLOR" not in os.environ else text
+        return _coloured(text) if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
+
+
+def _text(command: Command[Any], reply: Reply) -> str:
+    try:
+        return command.format_reply(reply)
+    # A command may be anybody's, and the daemon of another version.
+    except Exception as exc:
+        why = f"{type(exc).__name__}: {exc}"
+        raise CallError(f"the reply to {command.name!r} cannot be shown ({why}); --json shows it as it is") from exc
 
 
 def _given(args: Any) -> dict[str, Any]:

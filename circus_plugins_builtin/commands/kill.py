@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from circus_core.arguments import Takes, arg
+from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, Reply
 from circus_plugins_builtin.commands._outcomes import overtaken
 from circus_plugins_builtin.commands._signals import to_signum
@@ -32,6 +33,8 @@ class Kill(Command[KillArgs]):
 
     async def execute(self, arbiter: ArbiterHandle, args: KillArgs) -> Reply:
         watcher = arbiter.watcher(args.name)
+        if args.graceful_timeout is not None and args.graceful_timeout < 0:
+            raise MessageError(f"message invalid: 'graceful_timeout' is {args.graceful_timeout:g}; send 0 or more")
         signum = None if args.signum is None else to_signum(args.signum)
         change = watcher.kill(args.pid, signum=signum, graceful_timeout=args.graceful_timeout)
         return overtaken(await change) if args.waiting else {}
