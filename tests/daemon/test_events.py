@@ -270,7 +270,7 @@ def test_before_start_may_refuse(daemon: Daemon, answer: str) -> None:
     daemon.wait_status("a", "active")
     events = daemon.events()
 
-    daemon.call("start", name="w", waiting=True)
+    daemon.wire.ask("start", name="w", waiting=True)
 
     came = [event for event in events.so_far() if event.watcher == "w"]
     assert [event.action for event in came] == ["hook_failure" if answer == "boom" else "hook_success"]

@@ -179,13 +179,13 @@ def test_a_singleton_keeps_its_one_process(daemon: Daemon) -> None:
     assert daemon.refused("set", name="w", options={"numprocesses": 2})["errno"] in (3, 5)
 
 
-def test_kill_ends_the_processes_and_others_take_their_slots(daemon: Daemon) -> None:
+def test_kill_ends_the_processes_and_others_replace_them(daemon: Daemon) -> None:
     daemon.start(watcher("w", numprocesses=2))
     before = daemon.wait_ready("w", 2)
 
     daemon.call("kill", name="w", waiting=True)
 
-    assert daemon.wait_ready("w", 2, without=list(before.values())).keys() == {1, 2}
+    daemon.wait_ready("w", 2, without=list(before.values()))
 
 
 def test_kill_of_one_pid_leaves_the_others(daemon: Daemon) -> None:

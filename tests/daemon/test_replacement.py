@@ -120,11 +120,13 @@ def test_a_watcher_without_respawn_can_be_started_again(daemon: Daemon) -> None:
     ],
 )
 def test_respawn_on_failure(daemon: Daemon, ending: str, status: str) -> None:
-    daemon.start(watcher("job", {"cmd": f"""/bin/sh -c 'echo "ready job $$"; {ending}'""", "respawn": "on-failure"}))
+    options = {"cmd": f"""/bin/sh -c 'echo "ready job $$"; {ending}'""", "respawn": "on-failure"}
+    daemon.start(watcher("job", options), wait=False)
 
     if status == "active":
         wait_for(lambda: len(daemon.said("ready", "job")) >= 2, "a second process")
     else:
+        wait_for(lambda: daemon.said("ready", "job"), "the process")
         daemon.wait_status("job", "stopped")
         assert len(daemon.said("ready", "job")) == 1
 

@@ -95,11 +95,15 @@ class Daemon:
                 if kind == "watcher" and _is_started(section):
                     self.wait_status(name, "active")
 
-    def wait_until_up(self) -> None:
-        """Return when it answers a command."""
-        limit = time.monotonic() + 20
-        while self.wire.ask("numwatchers", timeout=20).get("status") != "ok":
-            assert time.monotonic() < limit, f"circusd does not answer; it says: {self.log}"
+    def wait_until_up(self, timeout: float = 20.0) -> None:
+        """Return when it answers a command; fail when it ended instead."""
+        limit = time.monotonic() + timeout
+        self.wire.send("numwatchers")
+        while self.wire.receive(0.1) is None:
+            if not self.is_running:
+                pytest.fail(f"circusd ended with {self.wait_exit()}; it says: {self.log}{self.output}")
+            if time.monotonic() > limit:
+                pytest.fail(f"circusd does not answer within {timeout:g}s; it says: {self.log}{self.output}")
 
     def wait_exit(self, timeout: float = 15.0) -> int:
         """Return the exit code of ``circusd`` once it ended."""

@@ -97,3 +97,10 @@ def started_at(pid: int) -> float:
     stat = _stat(pid)
     assert stat is not None, f"process {pid} is gone"
     return int(stat[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def switches_of(pid: int) -> int:
+    """Return how often the threads of the process gave up the processor to wait."""
+    status = (Path(f"/proc/{pid}/task/{task}/status").read_text() for task in os.listdir(f"/proc/{pid}/task"))
+    lines = (line.split() for text in status for line in text.splitlines())
+    return sum(int(words[1]) for words in lines if words[0] == "voluntary_ctxt_switches:")
