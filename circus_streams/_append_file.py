@@ -47,6 +47,11 @@ class AppendFile:
         if fd is not None:
             os.close(fd)
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is open and a person may be looking."""
+        return self._fd is not None and os.isatty(self._fd)
+
     def is_moved(self) -> bool:
         """Whether the path is another file now, or none."""
         if self._fd is None:

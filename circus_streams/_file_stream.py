@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from typing import Any
 
 from circus_core.errors import ShortWriteError
-from circus_core.interfaces import Chunk, Stream
+from circus_core.interfaces import Chunk
 from circus_streams._append_file import AppendFile
+from circus_streams._callable import CallableStream
 
 
-class BaseFileStream(Stream):
+class BaseFileStream(CallableStream):
     """Appends to a file, each line after its time and pid when there is a ``time_format``.
+
+    A subclass decides by ``_render`` how lines look and by ``_append`` which file they go to.
 
     :param filename: ``None`` for a new temporary file
     :param time_format: as for ``strftime``
     """
 
-    def __init__(self, filename: str | None = None, time_format: str | None = None, **_ignored: Any) -> None:
+    def __init__(self, filename: str | None = None, time_format: str | None = None) -> None:
         if not filename:
             fd, filename = tempfile.mkstemp(prefix="circus-", suffix=".log")
             os.close(fd)
@@ -47,25 +49,34 @@ class BaseFileStream(Stream):
         self._file.close()
 
     def write(self, chunk: Chunk) -> None:
-        if self._time_format is None:
-            self._append(memoryview(chunk.data))
+        if self.takes_raw:
+            self._append(memoryview(chunk.data), chunk.time)
             return
-        lines = stamped(chunk, self._time_format)
+        lines = self._render(chunk)
         try:
-            self._append(memoryview(lines))
+            self._append(memoryview(lines), chunk.time)
         except ShortWriteError as exc:
             written = lines[: len(lines) - exc.untaken].count(b"\n")
             raise ShortWriteError(exc, untaken=len(chunk.data.split(b"\n", written)[written])) from exc
 
     def write_raw(self, lines: memoryview) -> None:
-        self._append(lines)
+        self._append(lines, time.time())
 
-    def _append(self, lines: memoryview) -> None:
+    def _render(self, chunk: Chunk) -> bytes:
+        """Return one line for each line of *chunk*, when they are not taken as they are."""
+        return stamped(chunk, self._time_format or "")
+
+    def _append(self, lines: memoryview, moment: float) -> None:
+        """Write *lines*, which were read at Unix time *moment*."""
         self._file.write(lines)
 
 
-def stamped(chunk: Chunk, time_format: str) -> bytes:
-    """Return the lines of *chunk*, each as ``TIME [pid] | line``, the last one ended."""
+def stamped(chunk: Chunk, time_format: str, *, before: str = "", after: str = "") -> bytes:
+    """Return the lines of *chunk*, each as ``TIME [pid] | line``, the last one ended.
+
+    :param before: goes before each line
+    :param after: goes after each line
+    """
     moment = time.strftime(time_format, time.localtime(chunk.time))
-    prefix = f"{moment} [{chunk.pid}] | ".encode()
-    return prefix + chunk.data.removesuffix(b"\n").replace(b"\n", b"\n" + prefix) + b"\n"
+    head, tail = f"{before}{moment} [{chunk.pid}] | ".encode(), after.encode() + b"\n"
+    return head + chunk.data.removesuffix(b"\n").replace(b"\n", tail + head) + tail

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from circus_core.errors import OptionError
 
+T = TypeVar("T")
 
-def whole_number(option: str, value: object, *, unit: str) -> int:
-    """Return *value* as a number that is not negative.
 
-    :raises OptionError: it is none
+def option(name: str, value: object, parse: Callable[[str], T], *, fix: str) -> T:
+    """Return *value* as *parse* reads it.
+
+    :raises OptionError: *parse* refuses it
     """
     try:
-        number = int(str(value).strip())
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise OptionError(option, value, why="not a whole number from 0 on", fix=f"write {unit}, such as 10")
-    return number
+        return parse(str(value))
+    except ValueError as exc:
+        raise OptionError(name, value, why=str(exc), fix=fix) from None

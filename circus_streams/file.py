@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
+from circus_core import values
 from circus_core.errors import ShortWriteError
 from circus_streams._file_stream import BaseFileStream
-from circus_streams._options import whole_number
+from circus_streams._options import option
 from circus_streams._rollover import shift_backups
 
-_WINDOW = 64 * 1024  # where the last line end before a limit is looked for at first
+_WINDOW: Final = 64 * 1024  # where the last line end before a limit is looked for at first
 
 
 class FileStream(BaseFileStream):
@@ -28,10 +30,12 @@ class FileStream(BaseFileStream):
         **_ignored: Any,
     ) -> None:
         super().__init__(filename, time_format)
-        self._max_bytes = whole_number("max_bytes", max_bytes or 0, unit="bytes")
-        self._backup_count = whole_number("backup_count", backup_count or 0, unit="how many files to keep")
+        self._max_bytes = option("max_bytes", max_bytes or 0, values.size, fix="write a size such as 4096 or 10M")
+        self._backup_count = option(
+            "backup_count", backup_count or 0, partial(values.whole, minimum=0), fix="write how many files to keep"
+        )
 
-    def _append(self, lines: memoryview) -> None:
+    def _append(self, lines: memoryview, moment: float) -> None:
         if not self._max_bytes or self._file.may_block:
             self._file.write(lines)
             return
@@ -39,7 +43,7 @@ class FileStream(BaseFileStream):
             size = self._size()
             part = _whole_lines(lines, self._max_bytes - 1 - size)
             if not part and size:
-                self._roll_over()
+                self._roll_over(lines)
                 continue
             part = part or _first_line(lines)
             try:
@@ -54,12 +58,16 @@ class FileStream(BaseFileStream):
             self._file.open()
         return self._file.size()
 
-    def _roll_over(self) -> None:
-        if self._backup_count:
-            shift_backups(self._filename, self._backup_count)
-            self._file.open()
-        else:
-            self._file.truncate()
+    def _roll_over(self, lines: memoryview) -> None:
+        try:
+            if self._backup_count:
+                shift_backups(self._filename, self._backup_count)
+            else:
+                self._file.truncate()
+        except OSError as exc:  # better in a file too long than lost
+            self._file.write(lines)
+            raise ShortWriteError(exc, untaken=0) from exc
+        self._file.open()
 
 
 def _whole_lines(lines: memoryview, limit: int) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from circus_core.errors import OptionError
+from circus_core.errors import OptionError, ShortWriteError
 from circus_core.interfaces import Chunk
 from circus_streams.file import FileStream
 
@@ -189,12 +190,32 @@ def test_a_fifo_without_a_reader_is_a_fault_and_does_not_wait(path: Path) -> Non
     stream.close()
 
 
-@pytest.mark.parametrize("option", ["max_bytes", "backup_count"])
-@pytest.mark.parametrize("value", ["ten", "-1", "1.5"])
-def test_a_bad_number_is_refused_by_name(path: Path, option: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("max_bytes", "ten", "max_bytes = 'ten': not a size; write a size such as 4096 or 10M"),
+        ("max_bytes", "-1", "max_bytes = '-1': not a size; write a size such as 4096 or 10M"),
+        ("backup_count", "1.5", "backup_count = '1.5': not a whole number; write how many files to keep"),
+        ("backup_count", "-1", "backup_count = '-1': less than 0; write how many files to keep"),
+    ],
+)
+def test_a_bad_number_is_refused_by_name(path: Path, option: str, value: str, message: str) -> None:
     options: dict[str, str] = {option: value}
-    with pytest.raises(OptionError, match=f"{option} = '{value}': not a whole number"):
+    with pytest.raises(OptionError, match=re.escape(message)):
         FileStream(str(path), **options)
+
+
+def test_a_folder_that_cannot_be_written_stops_rotation_and_loses_nothing(path: Path) -> None:
+    stream = FileStream(str(path), max_bytes=10, backup_count=1)
+    stream.open()
+    path.with_name("web.log.1").mkdir()  # no file can take its place
+
+    with pytest.raises(ShortWriteError, match="directory") as caught:
+        stream.write(chunk(b"one 1\ntwo 2\nthree 3\n"))
+
+    assert caught.value.untaken == 0
+    assert path.read_bytes() == b"one 1\ntwo 2\nthree 3\n"
+    stream.close()
 
 
 def test_unknown_options_are_ignored(path: Path) -> None:
