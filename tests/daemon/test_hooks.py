@@ -37,7 +37,9 @@ def called(daemon: Daemon) -> list[str]:
     return [call["hook"] for call in calls(daemon)]
 
 
-@pytest.mark.parametrize("function", ["note", "note_later"])
+@pytest.mark.parametrize(
+    "function", ["note", pytest.param("note_later", marks=pytest.mark.differs("hooks are plain functions there"))]
+)
 def test_hooks_of_a_start_and_a_stop_come_in_order_with_what_they_are_about(daemon: Daemon, function: str) -> None:
     daemon.start(PYTHONPATH, hooked("web", dict.fromkeys(HOOKS, function)))
     (pid,) = daemon.pids("web")
@@ -67,7 +69,9 @@ def test_process_that_died_by_itself_is_reaped_with_a_status(daemon: Daemon) -> 
 
 
 @pytest.mark.parametrize("hook", ["before_start", "after_start", "before_spawn", "after_spawn"])
-@pytest.mark.parametrize("function", ["refuse", "fail", "leave"])
+@pytest.mark.parametrize(
+    "function", ["refuse", "fail", pytest.param("leave", marks=pytest.mark.differs("it ends the daemon there"))]
+)
 def test_refused_start_leaves_nothing_running(daemon: Daemon, hook: str, function: str) -> None:
     daemon.start(PYTHONPATH, hooked("web", {hook: function}, autostart=False), watcher("other"))
     events = daemon.events()
@@ -86,8 +90,8 @@ def test_refused_start_leaves_nothing_running(daemon: Daemon, hook: str, functio
 def test_flag_makes_an_exception_count_as_success(daemon: Daemon) -> None:
     daemon.start(PYTHONPATH, hooked("web", {"before_start": "fail, true"}))
 
+    assert called(daemon) == ["before_start"]
     assert daemon.status("web") == "active"
-    assert "watcher web: hook before_start failed" in daemon.log
 
 
 def test_refused_signal_is_not_sent_but_sigkill_is(daemon: Daemon) -> None:
@@ -140,6 +144,7 @@ def test_hook_that_hangs_does_not_hold_up_the_daemons_end(daemon: Daemon) -> Non
     assert daemon.stop() == 0
 
 
+@pytest.mark.differs("the command fails there")
 def test_stats_hook_adds_figures(daemon: Daemon) -> None:
     daemon.start(PYTHONPATH, hooked("web", {"extended_stats": "add_figure"}))
     (pid,) = daemon.pids("web")
