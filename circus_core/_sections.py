@@ -10,10 +10,12 @@ from circus_core._checks import Problem, socket_problems
 from circus_core._expand import EnvVariables
 from circus_core._ini import DEFAULT, Entry, Ini, Section
 from circus_core._report import Report
-from circus_core.options import IGNORED, CircusConfig, Option, PluginConfig, SocketConfig, table
+from circus_core.options import IGNORED, STREAM_NAMES, CircusConfig, Option, PluginConfig, SocketConfig, table
 from circus_core.values import hint
 
 _LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug")
+_PREFIXES: Final = ("hooks", *STREAM_NAMES)
+_EXTENSION_PREFIXES: Final = ("hook",)  # options of hooks, as in hook.tcp_ready.address
 _KINDS: Final = ("watcher", "socket", "plugin", "env")
 
 Expand = Callable[[Option, str], str]
@@ -102,10 +104,15 @@ def named(ini: Ini, report: Report, kind: str) -> Iterator[tuple[str, str, Secti
 
 
 def warn_unknown(report: Report, ini: Ini, section: str, known: Mapping[str, object]) -> None:
-    """Warn of each option of *section* that is not *known*; one with a dot belongs to an extension."""
+    """Warn of each option of *section* that is not *known*; one with a dot may belong to an extension."""
     for name in ini.sections.get(section, {}):
-        if name not in known and "." not in name:
+        prefix, dot, _ = name.partition(".")
+        if name in known:
+            continue
+        if not dot:
             report.warn(section, name, f"is no option of Circus{hint(name, known)}")
+        elif prefix not in _EXTENSION_PREFIXES and (near := hint(prefix, _PREFIXES)):
+            report.warn(section, name, f"is left to extensions{near}")
 
 
 def warn_unknown_sections(ini: Ini, report: Report) -> None:

@@ -41,6 +41,7 @@ IGNORED: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "watcher": {
         "env": "The environment is written in ``[env]`` sections.",
+        "name": "The name stands in the header.",
         "stream_backend": "Output has a thread of its own.",
     },
     "socket": {},

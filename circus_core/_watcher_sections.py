@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from circus_core import values
@@ -31,7 +31,7 @@ from circus_core.options import (
 
 _ROWS: Final = table(WatcherConfig)
 _PREFIXES: Final = ("rlimit_", "hooks.", *(f"{name}." for name in STREAM_NAMES))
-_FREE: Final = {"check_flapping": None, "retry_in": None, "name": None}
+_FREE: Final = {"check_flapping": None, "retry_in": None}
 
 
 def read_watchers(
@@ -43,15 +43,14 @@ def read_watchers(
     """
     shared = EnvVariables(environ, env)
     copied = {key: expand_variables(text, environ) for key, text in environ.items()}
+    env_sections = [(section.removeprefix("env:").split(","), entries) for section, entries in ini.named("env")]
     configs = []
     for section, name, entries in named(ini, report, "watcher"):
-        own = {**env, **_matching_env(ini, name)}
-        reader = _Reader(section, entries, report, shared, EnvVariables(environ, own))
-        config = WatcherConfig(
-            name=name,
-            own_env={key: expand_variables(text, environ) for key, text in own.items()},
-            **reader.fields(),
-        )
+        matching = _matching_env(env_sections, name)
+        variables = EnvVariables(environ, env, matching) if matching else shared
+        reader = _Reader(section, entries, report, shared, variables)
+        own = {key: expand_variables(text, environ) for key, text in {**env, **matching}.items()}
+        config = WatcherConfig(name=name, own_env=own, **reader.fields())
         warn_unknown(report, ini, section, {**_ROWS, **IGNORED["watcher"], **_FREE, **reader.special})
         note_problems(report, section, entries, watcher_problems(config))
         _warn_of_odd(report, section, config)
@@ -66,11 +65,10 @@ def read_watchers(
     return tuple(sorted(configs, key=lambda config: config.name))
 
 
-def _matching_env(ini: Ini, name: str) -> dict[str, str]:
-    """Return the variables of each section ``[env:PATTERNS]`` that names the watcher, the later ones win."""
+def _matching_env(env_sections: Sequence[tuple[Sequence[str], Section]], name: str) -> dict[str, str]:
+    """Return the variables of each section whose patterns match the watcher's name, the later ones win."""
     found: dict[str, str] = {}
-    for section, entries in ini.named("env"):
-        patterns = section.removeprefix("env:").split(",")
+    for patterns, entries in env_sections:
         if any(fnmatch.fnmatchcase(name, pattern.strip()) for pattern in patterns):
             found.update({key: entry.text for key, entry in entries.items()})
     return found
@@ -164,7 +162,7 @@ class _Reader:
         return StreamConfig(class_name, options)
 
     def _extra(self) -> dict[str, Any]:
-        taken = {*_ROWS, *IGNORED["watcher"], *self.special, "name"}
+        taken = {*_ROWS, *IGNORED["watcher"], *self.special}
         extra: dict[str, Any] = {
             name: self._own.expand(entry.text) for name, entry in self._entries.items() if name not in taken
         }

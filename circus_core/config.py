@@ -43,6 +43,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
     :param environ: environment of ``circusd``
     :raises ConfigErrors: something is wrong; it holds every error
     """
+    environ = dict(environ)
     ini, missing = read_all(Path(path), environ)
     report = Report(ini)
     for option, what in missing:

@@ -149,6 +149,7 @@ def test_sections_without_options_are_left_out(read: Load) -> None:
     [
         pytest.param("[watcher:w]\ncmd = a\nnumproceses = 2", "did you mean 'numprocesses'?", id="watcher-option"),
         pytest.param("[watcher:w]\ncmd = a\nStop_Signal = 2", "did you mean 'stop_signal'?", id="case"),
+        pytest.param("[watcher:w]\ncmd = a\nstdout_steam.class = X", "did you mean 'stdout_stream'?", id="prefix"),
         pytest.param("[circus]\ncheckdelay = 2", "did you mean 'check_delay'?", id="circus-option"),
         pytest.param("[socket:s]\npotr = 2", "did you mean 'port'?", id="socket-option"),
         pytest.param("[wathcer:w]\ncmd = a", "did you mean 'watcher'?", id="section-kind"),
@@ -177,6 +178,7 @@ def test_what_is_odd_but_works_is_warned_of(read: Load, text: str, warning: str)
     "text",
     [
         "[watcher:w]\ncmd = a\nflapping.max_retry = 3\nretry_in = 3\ncheck_flapping = no\nenv = x\nmine.own = 1",
+        "[watcher:w]\ncmd = a\nhook.ready.port = 1",
         "[watcher:w]\ncmd = a\nsingleton = 1\nnumprocesses = 0",
         "[watcher:w]\ncmd = a\nstdout_stream.class = FileStream\nstdout_stream.refresh_time = 0.3\nrlimit_core =",
         "[circus]\nstream_backend = gevent\nrespawn = 1\nssh_server = x\nloglevel = WARNING",
