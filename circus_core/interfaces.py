@@ -8,15 +8,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from circus_core._views import (
+    Chunk,
+    ExtensionInfo,
+    Outcome,
+    ProcessView,
+    ReloadPlan,
+    ReloadStep,
+    SocketView,
+    WatcherReport,
+)
 from circus_core.arguments import Property, parse_properties, schema
-from circus_core.states import ProcessState, WatcherState, Wid
+from circus_core.states import WatcherState
 from circus_core.usage import parse_words, usage_line
 
 if TYPE_CHECKING:
     from circus_core.options import CircusConfig, WatcherConfig
+
+__all__ = [
+    "ArbiterHandle",
+    "Change",
+    "Chunk",
+    "Command",
+    "ExtensionInfo",
+    "NoArgs",
+    "Outcome",
+    "ProcessView",
+    "ReloadPlan",
+    "ReloadStep",
+    "Reply",
+    "SocketView",
+    "Stream",
+    "Terminal",
+    "WatcherHandle",
+    "WatcherReport",
+]
 
 Reply = dict[str, Any]
 """The keys that a command adds to its reply's envelope."""
@@ -114,23 +143,6 @@ class Terminal(Protocol):
         """Print ``error: <text>`` on standard error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Whole lines that one process wrote.
-
-    :param data: the bytes; end with a newline unless the process ended or stalled in the middle of a line
-    :param name: ``stdout`` or ``stderr``
-    :param time: Unix time at which they were read
-    """
-
-    data: bytes
-    pid: int
-    name: str
-    watcher: str
-    wid: int
-    time: float
-
-
 class Stream(ABC):
     """Takes the bytes that processes write; never on the event loop.
 
@@ -165,61 +177,12 @@ class Stream(ABC):
         """Let go of everything. May be called twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessView:
-    """A process of a watcher at one moment.
-
-    :param started: Unix time of its start
-    """
-
-    wid: Wid
-    pid: int
-    started: float
-    state: ProcessState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a change came to, pids sorted.
-
-    :param superseded_by: name of a later command that overtook this one, ``None`` when it took effect itself
-    """
-
-    started: tuple[int, ...] = ()
-    kept: tuple[int, ...] = ()
-    stopped: tuple[int, ...] = ()
-    superseded_by: str | None = None
-
-
 Change = Awaitable[Outcome]
 """A change that was accepted: desired is written. Awaiting it returns when it took effect.
 
 Awaiting raises :class:`~circus_core.errors.CommandFailedError` with the reason when it did not. It need not be awaited;
 cancelling the wait cancels nothing of the change.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatcherReport:
-    """Why a watcher is where it is, for ``status --long``.
-
-    :param since: Unix time of the last change of state
-    :param reason: why it stopped when nobody asked for it
-    :param last_exit: ``{"pid", "wid", "exit_code", "time"}`` of the process that ended last
-    :param retries: failed tries in a row, of the worst slot
-    :param next_try: Unix time before which a paced slot is not filled
-    """
-
-    state: WatcherState
-    since: float
-    numprocesses: int
-    processes: int
-    reason: str | None = None
-    last_exit: Mapping[str, Any] | None = None
-    last_error: str | None = None
-    retries: int = 0
-    next_try: float | None = None
-    restarts: int = 0
 
 
 class WatcherHandle(Protocol):
@@ -287,58 +250,6 @@ class WatcherHandle(Protocol):
 
         :raises MessageError: one cannot be set; nothing was changed
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketView:
-    """A managed socket; *fd* is its number in every child."""
-
-    fd: int
-    name: str
-    backlog: int
-    host: str | None = None
-    port: int | None = None
-    path: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionInfo:
-    """One extension that is installed.
-
-    :param state: ``loaded``, ``available``, ``broken`` or ``disabled``
-    :param error: why it is broken
-    """
-
-    group: str
-    name: str
-    distribution: str
-    version: str
-    state: str
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReloadStep:
-    """What a new configuration does to one watcher or socket.
-
-    :param what: ``watcher:NAME`` or ``socket:NAME``
-    :param action: ``keep``, ``change`` (hot), ``restart``, ``add`` or ``remove``
-    :param options: the options that differ
-    :param pids: processes that it costs
-    """
-
-    what: str
-    action: str
-    options: tuple[str, ...] = ()
-    pids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReloadPlan:
-    """All that ``reloadconfig`` would do; *restarts_daemon* names the ``[circus]`` options that need it."""
-
-    steps: tuple[ReloadStep, ...] = field(default=())
-    restarts_daemon: tuple[str, ...] = ()
 
 
 class ArbiterHandle(Protocol):

@@ -305,7 +305,7 @@ def test_owner_of_the_endpoint_adds_watchers_as_himself_only(
     arbiter = FakeArbiter(config=CircusConfig(endpoint_owner="alice"))
     arbiter.endpoint = endpoint
     if is_refused:
-        with pytest.raises(MessageError, match="^uid does not match endpoint_owner$"):
+        with pytest.raises(MessageError, match=r"^uid does not match endpoint_owner$"):
             run(arbiter, "add", name="new", cmd="id", options=options)
         assert arbiter.calls == []
     else:
