@@ -84,12 +84,16 @@ def property_row(prop: Property) -> list[str]:
     return [names, kind, default, prop.doc]
 
 
+def ours(registry: Registry, group: str) -> list[str]:
+    """Return the names of our own extensions of a group."""
+    return [e.name for e in registry.extensions() if e.group == group and e.distribution == "circus"]
+
+
 def commands() -> str:
     """Return a section for each of our commands."""
     registry = Registry()
-    ours = [e.name for e in registry.extensions() if e.group == "circus.commands" and e.distribution == "circus"]
     sections = []
-    for name in ours:
+    for name in ours(registry, "circus.commands"):
         command = registry.command(name)
         section = f"## {name}\n\n```text\n{usage(command)}\n```\n\n{markdown(command.__doc__ or '')}\n"
         if properties := schema(command.args_type):
@@ -108,12 +112,32 @@ def event_table() -> str:
     return rows(["Action", "Payload", "When"], body)
 
 
+def with_parameters(doc: str | None) -> str:
+    """Return a docstring as Markdown, its parameters as a list."""
+    return re.sub(r"(?m)^:(?:param (\w+)|(returns)): ", r"* **\1\2**: ", markdown(doc or ""))
+
+
+def stream_sections() -> str:
+    """Return a section for each of our streams, with its options."""
+    registry = Registry()
+    sections = []
+    for name in ours(registry, "circus.streams"):
+        stream = registry.stream(name)
+        parameters = inspect.signature(stream).parameters.values()
+        named = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        options = ", ".join(f"`{p.name}` ({'none' if p.default is None else p.default})" for p in named)
+        sections.append(
+            f"#### {name}\n\n{with_parameters(stream.__doc__)}\n\nOptions and defaults: {options or 'none'}.\n"
+        )
+    return "\n".join(sections)
+
+
 def hookspec_sections() -> str:
     """Return a section for each call that the core makes to hookimpls."""
     sections = []
     for name, spec in inspect.getmembers(hookspecs, inspect.isfunction):
         if name.startswith("circus_"):
-            text = re.sub(r"(?m)^:(?:param (\w+)|(returns)): ", r"* **\1\2**: ", markdown(spec.__doc__ or ""))
+            text = with_parameters(spec.__doc__)
             arguments = ", ".join(inspect.signature(spec).parameters)
             sections.append(f"### {name}({arguments})\n\n{text}\n")
     return "\n".join(sections)
@@ -125,6 +149,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "socket options": lambda: option_table(SocketConfig),
     "plugin options": lambda: option_table(PluginConfig),
     "commands": commands,
+    "streams": stream_sections,
     "events": event_table,
     "hookspecs": hookspec_sections,
 }
