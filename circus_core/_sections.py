@@ -105,12 +105,13 @@ def named(ini: Ini, report: Report, kind: str) -> Iterator[tuple[str, str, Secti
 
 def warn_unknown(report: Report, ini: Ini, section: str, known: Mapping[str, object]) -> None:
     """Warn of each option of *section* that is not *known*; one with a dot may belong to an extension."""
+    fate = "kept for plugins" if section.startswith("watcher:") else "ignored"
     for name in ini.sections.get(section, {}):
         prefix, dot, _ = name.partition(".")
         if name in known:
             continue
         if not dot:
-            report.warn(section, name, f"is no option of Circus{hint(name, known)}")
+            report.warn(section, name, f"is no option of Circus and is {fate}{hint(name, known)}")
         elif prefix not in _EXTENSION_PREFIXES and (near := hint(prefix, _PREFIXES)):
             report.warn(section, name, f"is left to extensions{near}")
 
