@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
-from circus_core.errors import BadJSONError, CommandError, CommandFailedError, MessageError, UnknownCommandError
+from circus_core.errors import (
+    BadJSONError,
+    CircusError,
+    CommandError,
+    CommandFailedError,
+    MessageError,
+    UnknownCommandError,
+)
 
 DEFAULT_ENDPOINT_DEALER: Final = "tcp://127.0.0.1:5555"
 DEFAULT_ENDPOINT_SUB: Final = "tcp://127.0.0.1:5556"
@@ -156,6 +163,9 @@ def _load(bodies: Sequence[bytes]) -> Any:
         raise MessageError(f"message invalid: {len(body)} bytes; send at most {MAX_BYTES}")
     try:
         data = json.loads(body.decode("utf-8").strip(), parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in body:
+            # An escape can spell half a character, which nobody could write down as a name or a topic.
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
     except ValueError as exc:
         raise BadJSONError("json invalid") from exc
     except RecursionError as exc:
@@ -205,5 +215,7 @@ def _told(exc: Exception, command: str | None) -> tuple[int, str]:
         return exc.errno, str(exc)
     if isinstance(exc, OSError):
         return 4, str(exc)
+    if isinstance(exc, CircusError):
+        return 5, str(exc)
     text = str(exc) or type(exc).__name__
     return 5, f"command {command!r}: {text}" if command else text

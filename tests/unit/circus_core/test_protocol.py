@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circus_core import protocol
-from circus_core.errors import AlreadyExistsError, CommandError, CommandFailedError, UnknownCommandError
+from circus_core.errors import AlreadyExistsError, CommandError, CommandFailedError, ExtensionError, UnknownCommandError
 from circus_core.protocol import MAX_BYTES, MAX_DEPTH, Message, Rejected
 
 
@@ -51,6 +51,7 @@ def test_req_client_gets_its_delimiter_back() -> None:
         pytest.param(b'{"command": "list", "id": -Infinity}', 1, id="infinity"),
         pytest.param(b'{"command": "list", "id": 1e999}', 1, id="number-too-big"),
         pytest.param(b'{"command": "list", "id": ' + b"1" * 5000 + b"}", 1, id="number-too-long"),
+        pytest.param(b'{"command": "list", "id": "\\ud800"}', 1, id="half-a-character"),
         pytest.param(b'{"command": null}', 2, id="null-command"),
         pytest.param(b'{"command": 3}', 2, id="command-is-a-number"),
         pytest.param(b'{"command": ["list"]}', 2, id="command-is-a-list"),
@@ -96,6 +97,12 @@ def test_as_deep_as_allowed_is_echoed() -> None:
     assert json.loads(protocol.encode(protocol.ok(message.id)))["id"] == message.id
 
 
+def test_escaped_character_of_two_halves_is_whole() -> None:
+    message = parse(b'{"command": "list", "id": "\\ud83d\\ude00"}')
+    assert isinstance(message, Message)
+    assert message.id == "\N{GRINNING FACE}"
+
+
 def test_many_brackets_in_a_string_are_not_deep() -> None:
     assert isinstance(parse(b'{"command": "list", "id": "' + b"[" * 500 + b'"}'), Message)
 
@@ -136,6 +143,7 @@ def test_result_that_is_no_object_is_a_server_error() -> None:
         pytest.param(AlreadyExistsError("'web' already exist"), 5, "'web' already exist", id="own"),
         pytest.param(CommandError("no"), 3, "no", id="base"),
         pytest.param(PermissionError(1, "denied"), 4, "[Errno 1] denied", id="os-error"),
+        pytest.param(ExtensionError("no hook named 'x'"), 5, "no hook named 'x'", id="extension"),
         pytest.param(KeyError("x"), 5, "command 'zap': 'x'", id="other"),
         pytest.param(AssertionError(), 5, "command 'zap': AssertionError", id="no-text"),
     ],
