@@ -111,9 +111,7 @@ class App:
 
         self._terminal.show(f"circusctl {__version__}")
         try:
-            code = self.run(["status"])
-            if code == 1:
-                return code
+            self.run(["status"])
             with history():
                 Shell(self._commands, self._terminal, self.run).cmdloop()
         except KeyboardInterrupt:

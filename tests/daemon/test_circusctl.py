@@ -112,6 +112,13 @@ def test_shell_reads_lines_until_they_end(stack: Daemon) -> None:
     assert "(circusctl) active\n" in done.stdout
 
 
+def test_shell_waits_for_a_daemon_to_come(stack: Daemon) -> None:
+    done = stack.ctl("--endpoint", f"{stack.endpoint}-not", "--timeout", "1", stdin="help\n")
+    assert done.returncode == 0
+    assert "Timed out." in done.stderr
+    assert "listsockets" in done.stdout
+
+
 @pytest.mark.differs("numbers, signals and the flags of rm and kill were not transmitted")
 def test_everything_on_the_line_is_transmitted(stack: Daemon) -> None:
     (old,) = stack.pids("beta")
