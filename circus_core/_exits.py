@@ -100,7 +100,7 @@ if sys.platform.startswith("linux"):
             self._epoll = select.epoll()
             self._children: dict[int, tuple[ChildId, int]] = {}  # by pidfd
             self._pidfds: dict[ChildId, int] = {}
-            self._loop.add_reader(self._epoll.fileno(), self.look)
+            self._loop.add_reader(self._epoll.fileno(), self._on_readable)
 
         def watch(self, child: ChildId, pid: int) -> None:
             try:
@@ -126,6 +126,10 @@ if sys.platform.startswith("linux"):
             return any(watched == pid for _, watched in self._children.values()) or super().knows(pid)
 
         def look(self) -> None:
+            self._on_readable()
+            super().look()
+
+        def _on_readable(self) -> None:
             ends = []
             # What is left over makes the loop call again, after everything else had its turn.
             for pidfd, _ in self._epoll.poll(0, _BATCH):

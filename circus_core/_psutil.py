@@ -64,9 +64,9 @@ def read_command(pid: int) -> str | None:
 
 
 def read_uid(pid: int) -> int | None:
-    """Return the real user of a process, ``None`` when it cannot be known."""
+    """Return the user that a process has the rights of, ``None`` when it cannot be known."""
     try:
-        return int(psutil.Process(pid).uids().real)
+        return int(psutil.Process(pid).uids().effective)
     except psutil.Error:
         return None
 

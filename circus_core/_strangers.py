@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from circus_core._procfs import children
+
 _RETRY_DELAY: Final = 0.5
 """Seconds to the next look when a status had to be left for its owner."""
 
@@ -43,22 +45,27 @@ class StrangerReaper:
             if self._is_ours(pid):
                 self._collect_ours()
                 left = pid
-            elif self._is_of_program(pid):
-                break
+            elif _is_of_program(pid):
+                left = pid
             else:
                 _discard(pid)
         if pid is not None and self._retry is None:
-            self._retry = self._loop.call_later(_RETRY_DELAY, self._look_again)
+            self._retry = self._loop.call_later(_RETRY_DELAY, self._look_behind)
 
-    def _look_again(self) -> None:
+    def _look_behind(self) -> None:
+        """Collect the strangers that the kernel does not show because of the one that was left."""
         self._retry = None
+        for pid in children(os.getpid()):
+            if not self._is_ours(pid) and not _is_of_program(pid):
+                _discard(pid)
         self.look()
 
-    def _is_of_program(self, pid: int) -> bool:
-        try:
-            return os.getsid(pid) == os.getsid(0)
-        except ProcessLookupError:  # its owner has just waited for it
-            return True
+
+def _is_of_program(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == os.getsid(0)
+    except ProcessLookupError:  # its owner has just waited for it
+        return True
 
 
 def _first_ended() -> int | None:

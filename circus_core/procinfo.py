@@ -30,7 +30,6 @@ ProcessInfo = dict[str, Any]
 
 _SHORTEST: Final = 0.1  # seconds; in less the kernel's clock of processor time ticks too seldom
 _FORGOTTEN: Final = 900.0  # seconds after which a process that nobody asks for is dropped
-_SETTLED: Final = 60.0  # seconds of age from which a process is taken to have given up its privileges, if it ever does
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,6 @@ class Sampler:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._samples: dict[int, _Sample] = {}
-        self._users: dict[int, tuple[float, int | None]] = {}  # birth and user of settled ones
         self._total_memory = _source.total_memory()
         self._lock = threading.Lock()
 
@@ -90,7 +88,7 @@ class Sampler:
             "mem": UNREADABLE if figures.rss is None else round(100 * figures.rss / self._total_memory, 3),
             "ctime": UNREADABLE if figures.cpu_time is None else human_cpu_time(figures.cpu_time),
             "pid": figures.pid,
-            "username": _user_name(self._user(figures)),
+            "username": _user_name(_source.read_uid(figures.pid)),
             "nice": "Zombie" if figures.is_zombie else _or_unreadable(figures.nice),
             "create_time": UNREADABLE,
             "age": UNREADABLE,
@@ -114,19 +112,10 @@ class Sampler:
         self._samples[figures.pid] = _Sample(figures.birth, cpu_time, now, percent)
         return percent
 
-    def _user(self, figures: Figures) -> int | None:
-        birth, uid = self._users.get(figures.pid, (None, None))
-        if birth != figures.birth:
-            uid = _source.read_uid(figures.pid)
-            if figures.created is not None and time.time() - figures.created > _SETTLED:
-                self._users[figures.pid] = figures.birth, uid
-        return uid
-
     def _forget_old(self, now: float) -> None:
         old = [pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN]
         for pid in old:
             del self._samples[pid]
-            self._users.pop(pid, None)
 
 
 def descendants(pid: int, recursive: bool) -> list[int]:

@@ -5,52 +5,43 @@ Takes the number of a descriptor that it was born with.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import resource
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from circus_core._descriptors import mark_inherited_cloexec, open_fds, raise_nofile_limit
 from circus_core.direct import DirectSpawner
-from circus_core.spawner import OpenFd, Spawned, SpawnRequest, Stdio, StoredFd
+from circus_core.spawner import OpenFd, StoredFd
+from tests.support.spawners import Harness, report_request
 
-TELL = "ulimit -Sn; cd /proc/$$/fd; for fd in *; do echo $fd; done"
 
-
-async def main(inherited: int) -> dict[str, Any]:
+def main(inherited: int) -> dict[str, Any]:
     born_fds = open_fds()
     mark_inherited_cloexec()
     born = raise_nofile_limit()
-    spawner = DirectSpawner(closes_fds=False, born_nofile=born)
-    await spawner.open(lambda exits: None)
+    harness = Harness(lambda: DirectSpawner(closes_fds=False, born_nofile=born))
     many = [os.open(os.devnull, os.O_RDONLY) for _ in range(200)]
-    number = spawner.store_fd("null", many[0])
-
-    async def tell(fds: Mapping[int, StoredFd | OpenFd], **fields: Any) -> list[str]:
-        env = {"PATH": "/bin"}
-        request = SpawnRequest(argv=("bash", "-c", TELL), env=env, fds=fds, stdout=Stdio.PIPE, **fields)
-        (answer,) = await spawner.spawn([request])
-        assert isinstance(answer, Spawned), answer
-        assert answer.stdout is not None
-        os.set_blocking(answer.stdout, True)
-        with open(answer.stdout) as file:
-            return await asyncio.to_thread(file.read().split)
-
-    result = {
+    number = harness.spawner.store_fd("null", many[0])
+    last = OpenFd(many[-1])
+    children = {
+        "plain": harness.report(report_request()),
+        "stored": harness.report(report_request(fds={number: StoredFd("null")})),
+        "moved": harness.report(report_request(fds={9: last})),
+        "beyond": harness.report(report_request(fds={180: last})),
+        "exact": harness.report(report_request(fds={9: last}, umask=0o22)),
+    }
+    harness.close()
+    return {
         "born": born,
+        "ours": resource.getrlimit(resource.RLIMIT_NOFILE),
         "inherited": inherited in born_fds,
         "number": number,
-        "plain": await tell({}),
-        "stored": await tell({number: StoredFd("null")}),
-        "moved": await tell({9: OpenFd(many[-1])}),
-        "beyond": await tell({180: OpenFd(many[-1])}),
-        "exact": await tell({9: OpenFd(many[-1])}, umask=0o22),
-        "ours": raise_nofile_limit(),
+        "children": {
+            name: (child["limits"]["RLIMIT_NOFILE"], sorted(map(int, child["fds"]))) for name, child in children.items()
+        },
     }
-    await spawner.close()
-    return result
 
 
-print(json.dumps(asyncio.run(main(int(sys.argv[1])))))
+print(json.dumps(main(int(sys.argv[1]))))

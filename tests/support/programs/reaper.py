@@ -22,7 +22,7 @@ ENV = {"PATH": "/bin:/usr/bin"}
 ORPHANING = "for n in 1 2 3 4 5; do (sleep 0.0$n; exit 9) & (exit 9) & done; exit 3"
 
 
-async def main() -> dict[str, Any]:
+async def main(other: subprocess.Popen[bytes]) -> dict[str, Any]:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     spawner = DirectSpawner(reaps_strangers=True, closes_fds=False)
     codes: list[int | None] = []
@@ -30,24 +30,24 @@ async def main() -> dict[str, Any]:
     def on_exits(exits: Sequence[Exited]) -> None:
         codes.extend(exited.exit_code for exited in exits)
 
-    # Ended and not waited for, the first that the kernel shows: what comes behind it is to be collected all the same.
-    other = subprocess.Popen(["sh", "-c", "exit 7"])
-    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
     await spawner.open(on_exits)
     requests = [SpawnRequest(argv=("sh", "-c", ORPHANING), env=ENV, umask=mask) for mask in [None] * 20 + [0o22] * 5]
     answers = await spawner.spawn(requests)
     blocked = await asyncio.to_thread(subprocess.run, ["sh", "-c", "sleep 0.1; exit 8"], check=False)
     async with asyncio.timeout(20):
-        while len(codes) < len(answers) or children(os.getpid()) != [other.pid]:
+        while len(codes) < len(answers) or children(os.getpid()) != [other.pid]:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.02)
     result = {
         "pid": os.getpid(),
         "spawned": sum(isinstance(answer, Spawned) for answer in answers),
         "codes": codes,
-        "others": [other.wait(), blocked.returncode],
+        "subprocess": blocked.returncode,
     }
     await spawner.close()
     return result
 
 
-print(json.dumps(asyncio.run(main())))
+# Ended and not waited for, the first that the kernel shows: what comes behind it is to be collected all the same.
+popen = subprocess.Popen(["sh", "-c", "exit 7"])
+os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+print(json.dumps({**asyncio.run(main(popen)), "popen": popen.wait()}))
