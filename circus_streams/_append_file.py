@@ -41,6 +41,16 @@ class AppendFile:
         self.close()
         self._fd = fd
 
+    def renew(self) -> None:
+        """Open what is at the path now, in the course of a write.
+
+        :raises OSError: it cannot be opened, or it may block now, and the caller is not prepared for that
+        """
+        could_block = self.may_block
+        self.open()
+        if self.may_block and not could_block:
+            raise OSError(f"{self.path} is no regular file any more")
+
     def close(self) -> None:
         """Let go of it."""
         fd, self._fd = self._fd, None
@@ -83,7 +93,7 @@ class AppendFile:
 
     def _opened(self) -> int:
         if self._fd is None or (self._lock is None and os.fstat(self._fd).st_nlink == 0):
-            self.open()
+            self.renew()
         assert self._fd is not None
         return self._fd
 

@@ -55,7 +55,7 @@ class FileStream(BaseFileStream):
     def _size(self) -> int:
         # Another stream to the same path, such as the one of stderr, may have rotated it.
         if self._file.is_moved():
-            self._file.open()
+            self._file.renew()
         return self._file.size()
 
     def _roll_over(self, lines: memoryview) -> None:
@@ -67,7 +67,7 @@ class FileStream(BaseFileStream):
         except OSError as exc:  # better in a file too long than lost
             self._file.write(lines)
             raise ShortWriteError(exc, untaken=0) from exc
-        self._file.open()
+        self._file.renew()
 
 
 def _whole_lines(lines: memoryview, limit: int) -> int:

@@ -55,7 +55,8 @@ class TimedRotatingFileStream(BaseFileStream):
         if not self._file.may_block:
             # Another stream to the same path, such as the one of stderr, may have rotated it.
             if self._file.is_moved():
-                self.reopen()
+                self._file.renew()
+                self._plan()
             elif moment >= self._rollover_at:
                 self._roll_over(lines, moment)
                 return
@@ -71,7 +72,7 @@ class TimedRotatingFileStream(BaseFileStream):
         except OSError as exc:  # better in the wrong file than lost
             self._file.write(lines)
             raise ShortWriteError(exc, untaken=0) from exc
-        self._file.open()
+        self._file.renew()
         self._file.write(lines)
 
     def _plan(self) -> None:

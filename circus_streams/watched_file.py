@@ -15,5 +15,5 @@ class WatchedFileStream(BaseFileStream):
 
     def _append(self, lines: memoryview, moment: float) -> None:
         if self._file.is_moved():
-            self._file.open()
+            self._file.renew()
         self._file.write(lines)

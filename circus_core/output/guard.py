@@ -63,13 +63,13 @@ class GuardedStream:
         return self._write(lambda: self._stream.write_raw(lines), len(lines))
 
     def _write(self, write: Callable[[], object], size: int) -> int:
-        # A stream may be a user's class: whatever it raises is its fault, and must end nobody's thread.
+        # A stream may be a user's class: whatever it raises is its fault, sys.exit() too, and must end nobody's thread.
         try:
             write()
         except ShortWriteError as exc:
             self.faults.failed(str(exc))
             return exc.untaken
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             self.faults.failed(_describe(exc))
             return size
         self.faults.worked()
@@ -78,11 +78,11 @@ class GuardedStream:
     def _call(self, method: Callable[[], object]) -> bool:
         try:
             method()
-        except Exception as exc:  # as above
+        except (Exception, SystemExit) as exc:  # as above
             self.faults.failed(_describe(exc))
             return False
         return True
 
 
-def _describe(exc: Exception) -> str:
+def _describe(exc: BaseException) -> str:
     return str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}"

@@ -33,11 +33,14 @@ class Pace:
         self._last = -inf
         self._streak = 0
 
-    def next_read(self, size: int, now: float) -> float | None:
-        """Return the seconds to wait after a read of *size* bytes; ``None`` to wait for the kernel's report."""
+    def next_read(self, size: int, limit: int, now: float) -> float | None:
+        """Return the seconds to wait after a read of *size* bytes, ``None`` to wait for the kernel's report.
+
+        :param limit: how many bytes were asked for
+        """
         gap, self._last = now - self._last, now
         if self.is_busy:
-            return self._next_busy(size, gap)
+            return 0.0 if size == limit else self._next_busy(size, gap)
         self._streak = self._streak + 1 if gap < PACE else 0
         if size < SMALL_PIPE and self._streak < _QUICK_READS:
             return None

@@ -69,13 +69,7 @@ class Pipes:
         if pipe.waits is Waits.NOTHING:
             return
         left = _bytes_in(pipe.fd)
-        while left > 0:
-            try:
-                size = self._transfer(pipe, min(left, pipe.target.read_limit))
-            except BlockingIOError:
-                break
-            if size == 0:
-                break
+        while left > 0 and (size := self._transfer(pipe, min(left, pipe.target.read_limit))):
             left -= size
         self._close(pipe)
 
@@ -86,25 +80,25 @@ class Pipes:
             self._wait_for(pipe, Waits.TARGET)
             pipe.target.wait(partial(self._read, pipe, Waits.TARGET))
             return
-        now = self._timers.clock()
-        try:
-            size = self._transfer(pipe, pipe.target.read_limit)
-        except BlockingIOError:
-            size = 0
-        else:
-            if size == 0:
-                self._close(pipe)
-                return
-        self._plan(pipe, pipe.pace.next_read(size, now), now)
+        now, limit = self._timers.clock(), pipe.target.read_limit
+        size = self._transfer(pipe, limit)
+        if size is None:
+            self._close(pipe)
+            return
+        self._plan(pipe, pipe.pace.next_read(size, limit, now), now)
 
-    def _transfer(self, pipe: Pipe, limit: int) -> int:
-        size, lines, tail = self._buffer.read(pipe.fd, pipe.tail, limit)
+    def _transfer(self, pipe: Pipe, limit: int) -> int | None:
+        """Read once, deliver whole lines and return how many bytes were read, ``None`` at the end of the pipe."""
+        try:
+            size, lines, tail = self._buffer.read(pipe.fd, pipe.tail, limit)
+        except BlockingIOError:
+            return 0
         if tail and (lines or not pipe.tail):
             self._hold(pipe)
         pipe.tail = tail
         if lines:
             pipe.target.take(pipe.source, lines)
-        return size
+        return size or None
 
     def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
         if pipe.pace.is_busy:

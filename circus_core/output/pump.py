@@ -129,19 +129,15 @@ class Pump:
     def _run(self) -> None:
         while not self._is_stopping:
             for key, _ in self._selector.select(self._timers.wait()):
-                key.data()
-            self._timers.run(PACE)
+                _try(key.data)
+            _try(partial(self._timers.run, PACE))
         self._selector.close()
         self._alarm.close()
 
     def _run_calls(self) -> None:
         self._alarm.hush()
         while self._calls:
-            call = self._calls.popleft()
-            try:
-                call()
-            except Exception:  # the pump serves everybody: one bad call must not end its thread
-                logger.exception("the output of processes: a call failed")
+            _try(self._calls.popleft())
 
     def _close_target(self, target: Target) -> None:
         if self._targets.pop(target, None) is None:
@@ -178,6 +174,13 @@ class Pump:
             writer.join(max(0.0, deadline - self._timers.clock()))
         self._targets.clear()
         self._is_stopping = True
+
+
+def _try(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception:  # the pump serves everybody: one bad call must not end its thread
+        logger.exception("the output of processes: a call failed")
 
 
 class _Delivery:

@@ -149,12 +149,10 @@ class Target:
             self._not_taken(rest)
 
     def _not_taken(self, rest: Chunk) -> None:
-        if self._on_error is OnError.BLOCK:
+        if self._on_error is OnError.BLOCK or not self._guard.is_direct:  # the file became something else
             self._do(rest)
         else:
             self._guard.faults.lost(rest.watcher, len(rest.data))
-            if not self._guard.is_direct:  # the file became something else
-                self._do(self._guard.open)
 
     def _go_direct(self) -> None:
         ended, self._writer = self._writer, None

@@ -13,14 +13,14 @@ from circus_core.output.pacing import BIG_PIPE, PACE, SMALL_PIPE, Pace, PipeSize
 def test_rare_output_is_read_at_once() -> None:
     pace = Pace()
 
-    assert [pace.next_read(100, now) for now in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)] == [None] * 6
+    assert [pace.next_read(100, BIG_PIPE, now) for now in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)] == [None] * 6
     assert not pace.is_busy
 
 
 def test_many_small_writes_prove_a_pipe_busy() -> None:
     pace = Pace()
 
-    delays = [pace.next_read(100, 1.0 + n * PACE / 10) for n in range(6)]
+    delays = [pace.next_read(100, BIG_PIPE, 1.0 + n * PACE / 10) for n in range(6)]
 
     assert delays == [None, None, None, None, 0.0, PACE]
 
@@ -28,8 +28,16 @@ def test_many_small_writes_prove_a_pipe_busy() -> None:
 def test_a_full_pipe_is_busy_at_once() -> None:
     pace = Pace()
 
-    assert pace.next_read(SMALL_PIPE, 1.0) == 0.0
+    assert pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0) == 0.0
     assert pace.is_busy
+
+
+def test_there_is_more_where_all_that_was_asked_for_came() -> None:
+    pace = Pace()
+    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
+    pace.capacity = BIG_PIPE
+
+    assert pace.next_read(SMALL_PIPE, SMALL_PIPE, 2.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -43,17 +51,19 @@ def test_a_full_pipe_is_busy_at_once() -> None:
 )
 def test_a_flood_is_read_before_the_pipe_is_full(size: int, gap: float, delay: float) -> None:
     pace = Pace()
-    pace.next_read(SMALL_PIPE, 1.0)
+    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
     pace.capacity = BIG_PIPE
 
-    assert pace.next_read(size, 1.0 + gap) == pytest.approx(delay)
+    assert pace.next_read(size, BIG_PIPE, 1.0 + gap) == pytest.approx(delay)
 
 
 def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
     pace = Pace()
-    pace.next_read(SMALL_PIPE, 1.0)
+    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
 
-    assert [pace.next_read(size, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [PACE] * 5 + [None]
+    assert [pace.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [PACE] * 5 + [
+        None
+    ]
     assert not pace.is_busy
 
 
