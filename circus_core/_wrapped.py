@@ -142,6 +142,13 @@ def explain_report(report: bytes, request: SpawnRequest) -> SpawnError:
     return SpawnError(_sentence(step, number, request), errno=number)
 
 
+def no_wrapper(error: OSError, request: SpawnRequest) -> SpawnError:
+    """Return *error*, of launching a wrapper for *request*, for people."""
+    number = error.errno or errno.EIO
+    why = explain_program(sys.executable, None, number)
+    return SpawnError(f"{why}; {request.argv[0]!r} needs it to get its user, limits or umask", errno=number)
+
+
 def _sentence(step: str, number: int, request: SpawnRequest) -> str:
     reason = os.strerror(number)
     reason = reason[:1].lower() + reason[1:]

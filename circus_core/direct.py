@@ -20,7 +20,7 @@ from circus_core._fdmap import FdMap, map_fds, moved_fds
 from circus_core._launch import Launch, Launcher, PopenLauncher
 from circus_core._programs import checked_program, explain_launch, find_program
 from circus_core._strangers import StrangerReaper
-from circus_core._wrapped import PATIENCE, explain_report, read_report, wrap
+from circus_core._wrapped import PATIENCE, explain_report, no_wrapper, read_report, wrap
 from circus_core.errors import LifecycleError, SpawnError
 from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
@@ -202,9 +202,9 @@ class DirectSpawner:
             wrapper, errors = wrap(launch, request, limits, opened)
             try:
                 pid = self._launcher.run(wrapper, has_born_limit=False)
-            except BaseException:
+            except OSError as exc:
                 os.close(errors)
-                raise
+                raise no_wrapper(exc, request) from exc
         self._starting.add(pid)
         return pid, fdmap, errors
 
