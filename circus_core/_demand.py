@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from circus_core.command_line import names_a_socket
+from circus_core.inheritance import held_sockets
 from circus_core.sockets import SocketSet
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ class DemandWatch:
 
     def _of(self, watcher: Watcher) -> set[str]:
         """Return the sockets whose connections start a watcher: those that it names, else all."""
-        config = watcher.config
-        named = names_a_socket(config) | ({config.stdin_socket} if config.stdin_socket else set())
-        return {name for name in named if name in self._sockets} or set(self._sockets)
+        return set(held_sockets(watcher.config, self._sockets)) or set(self._sockets)
 
     def _fileno(self, name: str) -> int | None:
         sock = self._sockets[name].socket

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from circus_core._bind import Address
 from circus_core._diff import Action, Difference, diff
 from circus_core.config import Config
 from circus_core.errors import CommandFailedError, ConfigErrors, MessageError, SocketErrors, UnknownWatcherError
 from circus_core.interfaces import Outcome, ReloadPlan, ReloadStep
 from circus_core.options import OnChange, SocketConfig
 from circus_core.services import Services, logger
-from circus_core.sockets import ManagedSocket, bind_all
+from circus_core.sockets import ManagedSocket, bind_all, resolve
 
 if TYPE_CHECKING:
     from circus_core.arbiter import Arbiter
@@ -33,49 +34,61 @@ class Reloader:
         self._services = services
         self._load = load
 
-    def read(self) -> Config:
+    async def read(self) -> Config:
         """Return the configuration as it is in the file now.
 
         :raises MessageError: it is bad, in all its errors
         """
         try:
-            return self._load()
+            return await asyncio.to_thread(self._load)
         except ConfigErrors as exc:
-            raise MessageError(f"the configuration is refused, nothing was changed:\n{exc}") from exc
+            raise _refused(exc) from exc
 
-    def plan(self) -> ReloadPlan:
+    async def plan(self) -> ReloadPlan:
         """Return what the file would change."""
-        difference = diff(self._arbiter.full_config, self.read())
+        new = await self.read()
+        difference = diff(self._arbiter.full_config, new)
         steps = (
             ReloadStep(what=s.what, action=s.action.value, options=s.options, pids=self._cost(s.kind, s.name, s.action))
             for s in difference.steps
         )
         return ReloadPlan(steps=tuple(steps), restarts_daemon=difference.restarts_daemon)
 
-    def prepare(self) -> Awaitable[object]:
+    async def prepare(self) -> Awaitable[object]:
         """Read the file, bind what is new in it, and return what brings the rest about.
 
         :raises MessageError: the file is bad, or an address cannot be had; nothing was changed
         """
-        old, new = self._arbiter.full_config, self.read()
+        new = await self.read()
+        addresses = await self._resolve(new)
+        old = self._arbiter.full_config
         difference = diff(old, new)
         if difference.restarts_daemon:
             logger.info("restart: [circus] %s changed", ", ".join(difference.restarts_daemon))
             return self._arbiter.restart_with(new)
-        bound, later = self._bind(old, new, difference)
+        bound, later = self._bind(old, new, difference, addresses)
+        self._services.hooks.notify("circus_config_read", config=new)
         self._arbiter.take_config(new)
         return self._apply(new, difference, bound, later)
 
-    def _bind(self, old: Config, new: Config, difference: Difference) -> tuple[list[ManagedSocket], list[SocketConfig]]:
+    async def _resolve(self, new: Config) -> Mapping[str, Address]:
+        try:
+            return await asyncio.to_thread(resolve, new.sockets)
+        except SocketErrors as exc:
+            raise _refused(exc) from exc
+
+    def _bind(
+        self, old: Config, new: Config, difference: Difference, addresses: Mapping[str, Address]
+    ) -> tuple[list[ManagedSocket], list[SocketConfig]]:
         """Return the new sockets, bound, and those that must wait until their old selves are closed."""
         names = difference.named("socket", Action.ADD, Action.RESTART)
         taken = {_address(config) for config in old.sockets}
         wanted = [config for config in new.sockets if config.name in names]
         later = [config for config in wanted if _address(config) in taken]
         try:
-            return bind_all(config for config in wanted if config not in later), later
+            return bind_all((config for config in wanted if config not in later), addresses), later
         except SocketErrors as exc:
-            raise MessageError(f"the configuration is refused, nothing was changed:\n{exc}") from exc
+            raise _refused(exc) from exc
 
     async def _apply(
         self, new: Config, difference: Difference, bound: list[ManagedSocket], later: list[SocketConfig]
@@ -97,9 +110,7 @@ class Reloader:
                 for watcher in self._watchers([step.name]):
                     fields = {name: getattr(by_name[step.name], name) for name in step.options}
                     changes.append(
-                        watcher.reconfigure(
-                            replace(watcher.current_config, **fields), OnChange.NOTHING, command="reloadconfig"
-                        )
+                        watcher.reconfigure(replace(watcher.config, **fields), OnChange.NOTHING, command="reloadconfig")
                     )
         for watcher in restarted:
             config = by_name[watcher.name]
@@ -133,6 +144,10 @@ class Reloader:
         if kind != "watcher" or action not in (Action.RESTART, Action.REMOVE):
             return ()
         return tuple(process.pid for watcher in self._watchers([name]) for process in watcher.processes())
+
+
+def _refused(exc: Exception) -> MessageError:
+    return MessageError(f"the configuration is refused, nothing was changed:\n{exc}")
 
 
 def _address(config: SocketConfig) -> tuple[object, ...]:

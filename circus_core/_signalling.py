@@ -12,27 +12,27 @@ from circus_core.procinfo import descendants
 from circus_core.states import ProcessState
 
 if TYPE_CHECKING:
-    from circus_core._performer import Performer
+    from circus_core._actual import Actual
 
 
-def targets(performer: Performer, pid: int | None, childpid: int | None, children: bool) -> list[Process]:
+def targets(actual: Actual, pid: int | None, childpid: int | None, children: bool) -> list[Process]:
     """Return the processes of the watcher that a signal is about.
 
     :raises MessageError: *pid* has to be one of its processes, and is not; *childpid* is no child of it
     """
-    running = [p for p in performer.processes.values() if p.state is not ProcessState.DEAD]
+    running = [p for p in actual.processes.values() if p.state is not ProcessState.DEAD]
     if pid is None:
         return running
     found = [p for p in running if p.pid == pid]
     if not found and (children or childpid is not None):
-        raise MessageError(f"process {pid} not found in {performer.config.name!r}")
+        raise MessageError(f"process {pid} not found in {actual.config.name!r}")
     if childpid is not None and childpid not in descendants(pid, recursive=False):
-        raise MessageError(f"process {childpid} is no child of process {pid} of {performer.config.name!r}")
+        raise MessageError(f"process {childpid} is no child of process {pid} of {actual.config.name!r}")
     return found
 
 
 async def deliver(
-    performer: Performer,
+    actual: Actual,
     processes: list[Process],
     signum: int,
     *,
@@ -48,7 +48,7 @@ async def deliver(
             # Looked up first: who descends from a process cannot be told once it is dead.
             below = descendants(process.pid, recursive=recursive) if children or recursive else []
         if childpid is None and (recursive or not children):
-            await _deliver_to(performer, process, signum)
+            await _deliver_to(actual, process, signum)
         for pid in below:
             send_to_stranger(pid, signum)
 
@@ -59,7 +59,7 @@ def send_to_stranger(pid: int, signum: int) -> None:
         os.kill(pid, signum)
 
 
-async def _deliver_to(performer: Performer, process: Process, signum: int) -> None:
-    if await performer.hooks.call("before_signal", pid=process.pid, signum=signum):
-        performer.send(process, signum)
-    await performer.hooks.call("after_signal", pid=process.pid, signum=signum)
+async def _deliver_to(actual: Actual, process: Process, signum: int) -> None:
+    if await actual.hooks.call("before_signal", pid=process.pid, signum=signum):
+        actual.send(process, signum)
+    await actual.hooks.call("after_signal", pid=process.pid, signum=signum)

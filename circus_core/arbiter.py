@@ -49,6 +49,7 @@ class Arbiter:
         load: Callable[[], Config],
         on_end: Callable[[End], None],
         reopen_logs: Callable[[], None] = lambda: None,
+        on_stopping: Callable[[], None] = lambda: None,
     ) -> None:
         self._services = services
         self._endpoint = endpoint
@@ -58,6 +59,7 @@ class Arbiter:
         self._config = config
         self._on_end = on_end
         self._reopen_logs = reopen_logs
+        self._on_stopping = on_stopping
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: End | None = None
         self._stopped = done()
@@ -137,7 +139,9 @@ class Arbiter:
         """Return the configuration of a watcher given by command."""
         if not name.strip():
             raise MessageError("message invalid: 'name' is empty; send the name of the watcher")
-        return make_watcher_config(name, cmd, args, options or {})
+        config = make_watcher_config(name, cmd, args, options or {})
+        self._services.registry.require(config)
+        return config
 
     # -- starting and stopping ----------------------------------------------------------------------------------
 
@@ -169,12 +173,9 @@ class Arbiter:
         """Stop everything and end."""
         return self._stop_for(End.QUIT)
 
-    def restart(self) -> PendingChange:
-        """Stop everything and start again from the configuration file.
-
-        :raises MessageError: the file is bad, nothing is stopped
-        """
-        return self.restart_with(self._reloader.read())
+    async def restart(self) -> PendingChange:
+        """Stop everything and start again from the configuration file."""
+        return self.restart_with(await self._reloader.read())
 
     def restart_with(self, config: Config) -> PendingChange:
         """Stop everything and start again from *config*."""
@@ -217,14 +218,14 @@ class Arbiter:
 
     # -- configuration ------------------------------------------------------------------------------------------
 
-    def plan_reload(self) -> ReloadPlan:
+    async def plan_reload(self) -> ReloadPlan:
         """Read the config file anew and return what it would change."""
-        return self._reloader.plan()
+        return await self._reloader.plan()
 
-    def reload_config(self) -> PendingChange:
+    async def reload_config(self) -> PendingChange:
         """Read the config file anew and apply the difference."""
         change = PendingChange()
-        apply = self._reloader.prepare()
+        apply = await self._reloader.prepare()
         self._run(_finish(apply, change))
         return change
 
@@ -296,6 +297,8 @@ class Arbiter:
             self._run(self._stop_all(self._stopped))
         if self._end is not End.QUIT:
             self._end = end
+            if end is End.QUIT:
+                self._on_stopping()
         return self._stopped
 
     async def _stop_all(self, change: PendingChange) -> None:

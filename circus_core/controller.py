@@ -10,7 +10,7 @@ import zmq
 
 from circus_core import protocol
 from circus_core.arguments import parse_properties
-from circus_core.endpoints import bind
+from circus_core.endpoints import Endpoint
 from circus_core.errors import CircusError, ConflictError, RefusedError
 from circus_core.interfaces import ArbiterHandle, Command
 from circus_core.protocol import Message
@@ -29,21 +29,13 @@ class Controller:
     """Answers what clients send, in the order of its arrival."""
 
     def __init__(self, context: zmq.Context[Any]) -> None:
-        self.socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-        self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
-        self.endpoint = ""  #: the address that it is bound to
+        self.endpoint = Endpoint(context.socket(zmq.ROUTER), "endpoint")
+        self._socket = self.endpoint.socket
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
         self._arbiter: ArbiterHandle | None = None
         self._veto: Veto | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def bind(self, endpoint: str, *, is_again: bool = False) -> None:
-        """Bind to *endpoint*; what clients send waits until :meth:`open`.
-
-        :raises ConfigError: the address cannot be had
-        """
-        self.endpoint = await bind(self.socket, endpoint, option="endpoint", is_again=is_again)
 
     def open(self, arbiter: ArbiterHandle, veto: Veto | None = None) -> None:
         """Answer for *arbiter* from now on, also what arrived before.
@@ -54,13 +46,13 @@ class Controller:
         self._veto = veto
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self.socket.fileno(), self._receive)
+            self._loop.add_reader(self._socket.fileno(), self._receive)
         self._loop.call_soon(self._receive)
 
     async def pause(self) -> None:
         """Take no more messages, and let every reply that is due go out."""
         if self._loop is not None:
-            self._loop.remove_reader(self.socket.fileno())
+            self._loop.remove_reader(self._socket.fileno())
             self._loop = None
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
@@ -69,7 +61,7 @@ class Controller:
         """Close the socket. May be called twice."""
         for task in self._tasks:
             task.cancel()
-        self.socket.close(_LAST_REPLIES_MS)
+        self.endpoint.close(_LAST_REPLIES_MS)
 
     def _receive(self) -> None:
         # libzmq's descriptor is edge-triggered: take until nothing is left, or look again soon.
@@ -77,7 +69,7 @@ class Controller:
             return
         for _ in range(_BURST):
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             self._dispatch(protocol.parse(frames))
@@ -121,9 +113,9 @@ class Controller:
             body = protocol.encode(reply)
         except (TypeError, ValueError) as exc:
             logger.error("a reply cannot be written as JSON: %s", exc)
-            body = protocol.encode(protocol.error(None, exc))
+            body = protocol.encode(protocol.error(reply.get("id"), exc))
         try:
-            self.socket.send_multipart([*route, body], zmq.NOBLOCK)
+            self._socket.send_multipart([*route, body], zmq.NOBLOCK)
         except zmq.ZMQError as exc:
             logger.debug("a reply was dropped: %s", exc)
         if self._loop is not None:

@@ -20,6 +20,7 @@ from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
 from circus_core.options import CircusConfig
 from circus_core.output import Pump
+from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
@@ -29,7 +30,6 @@ from circus_core.spawner import Spawner
 logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
-_DEFAULT_PACE: Final = 5.0  #: seconds; the longest delay between tries where check_delay turns supervision off
 
 
 class Daemon:
@@ -37,6 +37,7 @@ class Daemon:
 
     :param load: reads the configuration anew, for reloads and restarts
     :param reopen_logs: opens log files anew
+    :param on_stopping: called when it begins to stop for good
     :param context: a ZeroMQ context of the caller's; without one it has its own
     """
 
@@ -48,6 +49,7 @@ class Daemon:
         registry: Registry,
         load: Callable[[], Config],
         reopen_logs: Callable[[], None] = lambda: None,
+        on_stopping: Callable[[], None] = lambda: None,
         context: zmq.Context[Any] | None = None,
     ) -> None:
         self._config = config
@@ -55,6 +57,7 @@ class Daemon:
         self._registry = registry
         self._load = load
         self._reopen_logs = reopen_logs
+        self._on_stopping = on_stopping
         self._context = context or zmq.Context()
         self._owns_context = context is None
         self._pump = Pump()
@@ -66,7 +69,7 @@ class Daemon:
         self._discovery: Discovery | None = None
         self._arbiter: Arbiter | None = None
         self._is_quitting = False
-        self._ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[End] | None = None
 
     @property
     def arbiter(self) -> Arbiter:
@@ -80,14 +83,18 @@ class Daemon:
         :param on_ready: called once everything is bound, before the first process is started
         :raises CircusError: an address cannot be had; nothing was started
         """
+        self._report_extensions()
+        self._hooks.notify("circus_config_read", config=self._config)
         try:
             self._pump.start()
+            self._ended = asyncio.get_running_loop().create_future()
             await self._spawner.open(self._children.told)
             await self._bind_endpoints()
             await self._make_arbiter()
             on_ready()
             self._begin()
             while await self._ended is not End.QUIT:
+                self._ended = asyncio.get_running_loop().create_future()
                 await self._begin_again()
         finally:
             await self._close()
@@ -96,6 +103,22 @@ class Daemon:
         """Stop everything, then have :meth:`run` return; also in the middle of a restart."""
         self._is_quitting = True
         self.arbiter.quit()
+
+    def reload(self) -> None:
+        """Reload all watchers, gracefully."""
+        self.arbiter.reload_watchers()
+
+    def reopen_logs(self) -> None:
+        """Open log files and the targets of streams anew."""
+        self.arbiter.reopen_logs()
+
+    def _report_extensions(self) -> None:
+        """Load what is loaded at start, and log what is broken or missing."""
+        self._registry.commands()
+        for problem in self._registry.problems():
+            logger.warning("%s", problem)
+        for sentence in self._registry.missing():
+            logger.error("%s", sentence)
 
     def _begin(self) -> None:
         assert self._controller is not None
@@ -106,7 +129,6 @@ class Daemon:
     async def _make_arbiter(self) -> None:
         configs = self._config.sockets
         self._sockets.open(configs, await asyncio.to_thread(resolve, configs))
-        delay = self._config.circus.check_delay
         services = Services(
             spawner=self._spawner,
             pump=self._pump,
@@ -114,7 +136,7 @@ class Daemon:
             hooks=self._hooks,
             sockets=self._sockets,
             publish=self._publish,
-            check_delay=delay if delay > 0 else _DEFAULT_PACE,
+            check_delay=longest_delay(self._config.circus.check_delay),
             children=self._children,
         )
         assert self._controller is not None
@@ -122,11 +144,12 @@ class Daemon:
         self._arbiter = Arbiter(
             self._config,
             services,
-            endpoint=self._controller.endpoint,
-            pubsub_endpoint=self._publisher.endpoint,
+            endpoint=self._controller.endpoint.address,
+            pubsub_endpoint=self._publisher.endpoint.address,
             load=self._load,
-            on_end=self._ended.set_result,
+            on_end=self._end,
             reopen_logs=self._reopen_logs,
+            on_stopping=self._on_stopping,
         )
 
     async def _begin_again(self) -> None:
@@ -136,18 +159,18 @@ class Daemon:
         await self._controller.pause()
         await self.arbiter.close()
         self._sockets.close()
-        self._ended = asyncio.get_running_loop().create_future()
         try:
             await self._change_to(self.arbiter.full_config)
         except CircusError as exc:
             logger.error("the new configuration cannot be used, the old one is started again:\n%s", exc)
             await self._change_to(old)
         if self._is_quitting:
-            self._ended.set_result(End.QUIT)
+            self._end(End.QUIT)
         else:
             self._begin()
 
     async def _change_to(self, config: Config) -> None:
+        self._hooks.notify("circus_config_read", config=config)
         old, self._config = self._config, config
         if any(getattr(old.circus, name) != getattr(config.circus, name) for name in _ENDPOINTS):
             self._close_endpoints()
@@ -158,11 +181,11 @@ class Daemon:
         circus: CircusConfig = self._config.circus
         self._publisher = Publisher(self._context)
         self._controller = Controller(self._context)
-        await self._publisher.bind(circus.pubsub_endpoint, is_again=is_again)
-        await self._controller.bind(circus.endpoint, is_again=is_again)
+        await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
+        await self._controller.endpoint.bind(circus.endpoint, is_again=is_again)
         if circus.endpoint_owner:
-            give_to(self._controller.endpoint, circus.endpoint_owner)
-        self._discovery = Discovery(circus.multicast_endpoint, self._controller.endpoint)
+            give_to(self._controller.endpoint.address, circus.endpoint_owner)
+        self._discovery = Discovery(circus.multicast_endpoint, self._controller.endpoint.address)
         self._discovery.open()
 
     def _close_endpoints(self) -> None:
@@ -182,6 +205,10 @@ class Daemon:
         await asyncio.to_thread(self._pump.stop)
         if self._owns_context:
             await asyncio.to_thread(self._context.term)
+
+    def _end(self, end: End) -> None:
+        assert self._ended is not None
+        self._ended.set_result(end)
 
     def _publish(self, event: Event) -> None:
         assert self._publisher is not None

@@ -1,4 +1,4 @@
-"""Binds the daemon's ZeroMQ endpoints, and says who has an address that is taken."""
+"""The daemon's ZeroMQ endpoints: bound, or refused with who has the address, and cleared away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import errno
 import os
 import pwd
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import zmq
@@ -18,28 +18,56 @@ from circus_core.errors import ConfigError
 _PATIENCE: Final = 3.0  #: seconds that an address may stay taken by a socket of ours that is closing
 
 
-async def bind(sock: zmq.Socket[Any], endpoint: str, *, option: str, is_again: bool = False) -> str:
-    """Bind *sock* to *endpoint* and return the address that it really has, as clients connect to it.
+class Endpoint:
+    """A ZeroMQ socket of the daemon and the address that it is bound to.
 
-    :param option: name of the option that *endpoint* comes from, for messages
-    :param is_again: a socket of ours had the address a moment ago: wait for it
-    :raises ConfigError: the address cannot be had
+    :param option: name of the option that the address comes from, for messages
     """
-    path = ipc_path(endpoint)
-    # libzmq takes over the path of a socket that somebody else still listens on.
-    owner = unix_owner(path) if path else None
-    if owner is not None:
-        raise _taken(endpoint, option, owner)
-    limit = time.monotonic() + (_PATIENCE if is_again else 0.0)
-    while True:
-        try:
-            sock.bind(endpoint)
-        except zmq.ZMQError as exc:
-            if exc.errno != errno.EADDRINUSE or time.monotonic() > limit:
-                raise _refusal(endpoint, option, exc) from exc
+
+    def __init__(self, sock: zmq.Socket[bytes], option: str) -> None:
+        sock.setsockopt(zmq.LINGER, 0)
+        self.socket = sock
+        self.address = ""  #: as clients connect to it, once it is bound
+        self._option = option
+        self._file: tuple[int, int] | None = None
+
+    async def bind(self, address: str, *, is_again: bool = False) -> None:
+        """Bind to *address*.
+
+        :param is_again: a socket of ours had the address a moment ago: wait for it
+        :raises ConfigError: it cannot be had
+        """
+        path = ipc_path(address)
+        # libzmq takes over the path of a socket that somebody else still listens on.
+        owner = unix_owner(path) if path else None
+        if owner is not None:
+            raise _taken(address, self._option, owner)
+        limit = time.monotonic() + (_PATIENCE if is_again else 0.0)
+        while not self._try_to_bind(address, is_patient=time.monotonic() < limit):  # noqa: ASYNC110  no event tells
             await asyncio.sleep(0.02)
-        else:
-            return sock.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.address = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._file = _identity(path)
+
+    def close(self, linger: int = 0) -> None:
+        """Close the socket and remove its file, if that is still the one it made. May be called twice.
+
+        :param linger: milliseconds that what was sent last has to leave
+        """
+        path = ipc_path(self.address)
+        # libzmq removes no file whose name it was given.
+        if path is not None and self._file is not None and _identity(path) == self._file:
+            os.unlink(path)
+        self._file = None
+        self.socket.close(linger)
+
+    def _try_to_bind(self, address: str, *, is_patient: bool) -> bool:
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError as exc:
+            if exc.errno != errno.EADDRINUSE or not is_patient:
+                raise _refusal(address, self._option, exc) from exc
+            return False
+        return True
 
 
 def give_to(endpoint: str, user: str) -> None:
@@ -58,7 +86,11 @@ def give_to(endpoint: str, user: str) -> None:
         ) from exc
     except OSError as exc:
         raise ConfigError(
-            "circus", "endpoint_owner", user, why=str(exc.strerror).lower(), fix="start circusd as root, or leave it out"
+            "circus",
+            "endpoint_owner",
+            user,
+            why=str(exc.strerror).lower(),
+            fix="start circusd as root, or leave it out",
         ) from exc
 
 
@@ -66,6 +98,15 @@ def ipc_path(endpoint: str) -> str | None:
     """Return the path of an ``ipc://`` endpoint, ``None`` for another transport or an abstract name."""
     path = endpoint.removeprefix("ipc://")
     return path if path != endpoint and path[:1] not in ("", "@", "*") else None
+
+
+def _identity(path: str | None) -> tuple[int, int] | None:
+    """Return device and inode of *path*, ``None`` when nothing is there."""
+    try:
+        found = os.lstat(path or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _taken(endpoint: str, option: str, owner: Owner | None) -> ConfigError:

@@ -32,6 +32,10 @@ class ConfigError(CircusError):
         self.fix = fix
         self.where = where
 
+    def at(self, where: str | None) -> ConfigError:
+        """Return the same error with the place that it is from."""
+        return ConfigError(self.section, self.option, self.value, why=self.why, fix=self.fix, where=where)
+
 
 class ConfigErrors(CircusError):
     """Everything that is wrong with a configuration, in file order."""

@@ -322,19 +322,22 @@ class ArbiterHandle(Protocol):
     def reload_watchers(self, *, graceful: bool = True, sequential: bool = False) -> Change:
         """Reopen log files and streams, then reload all watchers one after the other by priority."""
 
-    def plan_reload(self) -> ReloadPlan:
+    async def plan_reload(self) -> ReloadPlan:
         """Read the config file anew and return what it would change.
 
         :raises MessageError: the file is bad, in all its errors
         """
 
-    def reload_config(self) -> Change:
+    async def reload_config(self) -> Change:
         """Read the config file anew and apply the difference.
 
         :raises MessageError: the file is bad, nothing was changed
         """
 
-    def restart(self) -> Change:
-        """Stop everything, read the config file anew and start again, with the same pid."""
+    async def restart(self) -> Change:
+        """Read the config file anew, stop everything and start again, with the same pid.
+
+        :raises MessageError: the file is bad, nothing was changed
+        """
 
     def quit(self) -> Change: ...

@@ -9,16 +9,19 @@ from collections.abc import MutableMapping
 from typing import Final
 
 _VARIABLE: Final = "NOTIFY_SOCKET"
+_OTHERS: Final = ("WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 class Notifier:
     """Sends states to the service manager, if there is one. No call raises or blocks.
 
-    Takes the variable out of *environ*: children must not speak for circusd.
+    Takes what service managers tell a daemon out of *environ*: it is meant for circusd, not for its children.
     """
 
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         path = environ.pop(_VARIABLE, "")
+        for name in _OTHERS:
+            environ.pop(name, None)
         self._address = "\0" + path[1:] if path.startswith("@") else path
 
     def ready(self) -> None:

@@ -9,6 +9,12 @@ from circus_core.states import Wid
 
 QUICK_DEATH: Final = 1.0  #: seconds; a process that lived less counts as a failed try
 FIRST_DELAY: Final = 0.1  #: seconds before the second replacement in a row
+LONGEST_DELAY: Final = 5.0  #: seconds; where ``check_delay`` turns supervision off
+
+
+def longest_delay(check_delay: float) -> float:
+    """Return the longest delay between two tries that a ``check_delay`` means."""
+    return check_delay if check_delay > 0 else LONGEST_DELAY
 
 
 class Pacing:

@@ -7,7 +7,7 @@ from typing import Any
 
 import zmq
 
-from circus_core.endpoints import bind
+from circus_core.endpoints import Endpoint
 from circus_core.events import Event
 
 
@@ -15,21 +15,13 @@ class Publisher:
     """Publishes events as two frames, topic and JSON; fire and forget."""
 
     def __init__(self, context: zmq.Context[Any]) -> None:
-        self.socket: zmq.Socket[bytes] = context.socket(zmq.PUB)
-        self.socket.setsockopt(zmq.LINGER, 0)
-        self.endpoint = ""  #: the address that it is bound to
-
-    async def bind(self, endpoint: str, *, is_again: bool = False) -> None:
-        """Bind to *endpoint*.
-
-        :raises ConfigError: the address cannot be had
-        """
-        self.endpoint = await bind(self.socket, endpoint, option="pubsub_endpoint", is_again=is_again)
+        self.endpoint = Endpoint(context.socket(zmq.PUB), "pubsub_endpoint")
 
     def publish(self, event: Event) -> None:
         """Send *event* to whoever is subscribed."""
-        self.socket.send_multipart([event.topic.encode(), json.dumps(event.payload()).encode()], zmq.NOBLOCK)
+        frames = [event.topic.encode(), json.dumps(event.payload()).encode()]
+        self.endpoint.socket.send_multipart(frames, zmq.NOBLOCK)
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
-        self.socket.close(0)
+        self.endpoint.close()

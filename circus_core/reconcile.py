@@ -248,10 +248,10 @@ def _keep(desired: Desired, observed: Observed, census: _Census, now: float) -> 
     # Those on their way out do not count: a slow stop must not delay its replacement.
     room = 2 * desired.numprocesses - census.alive
     warmup_at = observed.spawned_at + desired.warmup_delay
-    if desired.one_by_one and census.outdated:
-        leavers = [p for p in census.stopping if p.generation != desired.generation]
+    leavers = [p for p in census.stopping if p.generation != desired.generation]
+    if desired.one_by_one and (census.outdated or leavers):
         missing -= len(census.outdated) + len(leavers)
-        if missing <= 0 and not leavers and warmup_at <= now:
+        if census.outdated and missing <= 0 and not leavers and warmup_at <= now:
             steps.append(Step(Do.STOP, _oldest(census.outdated).wid, Cause.TURN))
     elif missing <= 0:
         steps += [Step(Do.STOP, p.wid, Cause.OUTDATED) for p in _newest_first(census.outdated)]

@@ -18,7 +18,7 @@ from circus_core import _catalog, _dotted
 from circus_core._catalog import Extension, Group, State
 from circus_core._entry_points import EntryPoint
 from circus_core.arguments import schema
-from circus_core.errors import ConfigError, ExtensionError
+from circus_core.errors import ConfigError, ExtensionError, MessageError
 from circus_core.interfaces import Command, ExtensionInfo
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Registry:
             errors += self.check_watcher(watcher)
         for plugin in config.plugins:
             errors += self.check_plugin(plugin)
-        return errors
+        return [error.at(config.where.get((error.section, error.option))) for error in errors]
 
     def check_watcher(self, config: WatcherConfig) -> list[ConfigError]:
         """Return an error for each stream class or hook that does not load; see :meth:`check_config`."""
@@ -150,6 +150,15 @@ class Registry:
         ]
         named += [(Group.HOOKS, f"hooks.{name}", hook.target) for name, hook in config.hooks.items()]
         return [error for row in named if (error := self._config_error(section, *row))]
+
+    def require(self, config: WatcherConfig) -> None:
+        """Refuse a watcher whose stream classes or hooks do not load.
+
+        :raises MessageError: names each of them
+        """
+        errors = self.check_watcher(config)
+        if errors:
+            raise MessageError("; ".join(str(error) for error in errors))
 
     def check_plugin(self, config: PluginConfig) -> list[ConfigError]:
         """Return an error when the plugin class does not load."""

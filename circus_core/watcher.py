@@ -10,6 +10,7 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from circus_core._actual import Actual
 from circus_core._performer import Performer
 from circus_core._signalling import deliver, targets
 from circus_core.changes import ChangeLog, PendingChange, done
@@ -46,7 +47,8 @@ class Watcher:
         self._services = services
         self._on_waiting = on_waiting
         self._demand_at = -inf
-        self._performer = Performer(config, services, self, arbiter, self._wake)
+        self._actual = Actual(config, services, self, arbiter, self._wake)
+        self._performer = Performer(self._actual, lambda: self._desired, lambda: self._woken)
         self._desired = Desired(
             numprocesses=config.numprocesses,
             warmup_delay=config.warmup_delay,
@@ -58,6 +60,7 @@ class Watcher:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
+        self._sendings: set[asyncio.Task[None]] = set()
 
     # -- what it is ---------------------------------------------------------------------------------------------
 
@@ -67,20 +70,15 @@ class Watcher:
 
     @property
     def config(self) -> WatcherConfig:
-        return self._performer.config
+        return self._actual.config
 
     @property
     def state(self) -> WatcherState:
-        return self._performer.observed.state
+        return self._actual.observed.state
 
     @property
     def numprocesses(self) -> int:
         return self._desired.numprocesses
-
-    @property
-    def current_config(self) -> WatcherConfig:
-        """Its configuration, with the number of processes that commands asked for."""
-        return replace(self.config, numprocesses=self.numprocesses)
 
     @property
     def is_wanted(self) -> bool:
@@ -95,38 +93,38 @@ class Watcher:
 
     def processes(self) -> list[ProcessView]:
         """Return the processes that are not dead, by wid."""
-        alive = [p for p in self._performer.processes.values() if p.state is not ProcessState.DEAD]
+        alive = [p for p in self._actual.processes.values() if p.state is not ProcessState.DEAD]
         return [p.view() for p in sorted(alive, key=lambda p: p.wid)]
 
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""
-        return watcher_options(self.current_config)
+        return watcher_options(self.config)
 
     def option(self, name: str) -> Any:
         """Return one option as ``get`` replies it."""
-        return get_watcher_option(self.current_config, name)
+        return get_watcher_option(self.config, name)
 
     async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
         """Let hooks add to the figures of one of its processes."""
-        await self._performer.hooks.extend_stats(pid, stats)
+        await self._actual.hooks.extend_stats(pid, stats)
         self._services.hooks.notify("circus_extended_stats", watcher=self, pid=pid, stats=stats)
 
     def report(self) -> WatcherReport:
         """Return why it is where it is."""
         now = self._services.clock()
-        performer = self._performer
-        next_try = performer.pacing.next_try(now)
+        actual = self._actual
+        next_try = actual.pacing.next_try(now)
         return WatcherReport(
             state=self.state,
-            since=performer.since,
+            since=actual.since,
             numprocesses=self.numprocesses,
             processes=len(self.processes()),
-            reason=performer.reason,
-            last_exit=performer.last_exit,
-            last_error=performer.last_error,
-            retries=performer.retries(now),
+            reason=actual.reason,
+            last_exit=actual.last_exit,
+            last_error=actual.last_error,
+            retries=actual.retries(now),
             next_try=None if next_try is None else time.time() + next_try - now,
-            restarts=performer.restarts,
+            restarts=actual.restarts,
         )
 
     # -- what commands desire -----------------------------------------------------------------------------------
@@ -137,7 +135,7 @@ class Watcher:
         if down:
             self._desire(is_running=True, run=self._desired.run + 1, is_held=held)
         else:
-            self._performer.forget_failures()
+            self._actual.forget_failures()
         return self._changed("start", needs_running=True)
 
     def stop(self) -> PendingChange:
@@ -183,15 +181,17 @@ class Watcher:
         """Desire another number of processes; a singleton keeps its own."""
         old = self._desired.numprocesses
         if not self.config.singleton:
-            self._desire(numprocesses=max(0, numprocesses))
-            self._performer.shrink(old - self._desired.numprocesses)
+            new = max(0, numprocesses)
+            self._actual.config = replace(self.config, numprocesses=new)
+            self._desire(numprocesses=new)
+            self._actual.shrink(old - new)
         return self._changed("incr" if numprocesses >= old else "decr")
 
     def kill(
         self, pid: int | None = None, *, signum: int | None = None, graceful_timeout: float | None = None
     ) -> PendingChange:
         """Stop its processes, or the one with *pid*, with a signal and a grace of their own where given."""
-        for process in self._performer.processes.values():
+        for process in self._actual.processes.values():
             if pid in (None, process.pid):
                 process.doom(signum, graceful_timeout)
         return self._changed("kill")
@@ -206,14 +206,16 @@ class Watcher:
         recursive: bool = False,
     ) -> None:
         """Send a signal to its processes; see the protocol reference, section 11."""
-        processes = targets(self._performer, pid, childpid, children)
-        self._performer.spawn_task(
-            deliver(self._performer, processes, signum, childpid=childpid, children=children, recursive=recursive)
-        )
+        processes = targets(self._actual, pid, childpid, children)
+        sending = deliver(self._actual, processes, signum, childpid=childpid, children=children, recursive=recursive)
+        task = asyncio.get_running_loop().create_task(sending)
+        self._sendings.add(task)
+        task.add_done_callback(self._sendings.discard)
 
     def set_options(self, options: Mapping[str, Any]) -> PendingChange:
         """Check all of *options*, then apply them."""
-        config, needs = set_watcher_options(self.current_config, options)
+        config, needs = set_watcher_options(self.config, options)
+        self._services.registry.require(config)
         change = self.reconfigure(config, needs, command="set")
         for _ in options:
             self._services.publish(WatcherUpdated(watcher=self.name))
@@ -222,13 +224,13 @@ class Watcher:
     def reconfigure(self, config: WatcherConfig, needs: OnChange, *, command: str) -> PendingChange:
         """Take another configuration, and reload or restart as it *needs*; a stopped watcher stays stopped."""
         old = self._desired.numprocesses
-        self._performer.reconfigure(config)
+        self._actual.reconfigure(config)
         self._desire(
             numprocesses=config.numprocesses,
             warmup_delay=config.warmup_delay,
             respawns=config.respawn is not Respawn.NEVER,
         )
-        self._performer.shrink(old - config.numprocesses)
+        self._actual.shrink(old - config.numprocesses)
         if self._desired.is_running and self.state is not WatcherState.STOPPED:
             if needs is OnChange.RELOAD:
                 self._desire(generation=self._desired.generation + 1, one_by_one=False)
@@ -248,8 +250,7 @@ class Watcher:
 
     def abandon(self) -> None:
         """Leave its processes running, unmanaged, and do nothing any more."""
-        self._desire(is_running=False)
-        self._performer.abandon()
+        self._actual.is_abandoned = True
         if self._timer is not None:
             self._timer.cancel()
 
@@ -266,12 +267,12 @@ class Watcher:
         self._desired = replace(self._desired, **changes)
 
     def _changed(self, command: str, *, needs_running: bool = False) -> PendingChange:
-        change = self._changes.add(command, self._performer.running_pids(), needs_running=needs_running)
+        change = self._changes.add(command, self._actual.running_pids(), needs_running=needs_running)
         self._wake()
         return change
 
     def _hang_up(self) -> PendingChange:
-        self._performer.hang_up()
+        self._actual.hang_up()
         self._services.publish(WatcherReloaded(watcher=self.name))
         return done()
 
@@ -282,21 +283,20 @@ class Watcher:
             self._task.add_done_callback(self._task_ended)
 
     async def _reconcile(self) -> None:
-        performer = self._performer
-        while self._woken:
+        while self._woken and not self._actual.is_abandoned:
             self._woken = False
-            while steps := plan(self._desired, performer.observed, self._services.clock()):
-                await performer.perform(steps, lambda: self._desired, lambda: self._woken)
+            while steps := plan(self._desired, self._actual.observed, self._services.clock()):
+                await self._performer.perform(steps)
                 self._woken = False
                 self._after_steps()
 
     def _after_steps(self) -> None:
         performer = self._performer
-        if performer.rearms_demand and self.state is WatcherState.STOPPED:
-            performer.rearms_demand = False
+        if performer.goes_back_to_waiting:
+            performer.goes_back_to_waiting = False
             self._desire(awaits_demand=True)
             # A connection that nobody took still waits: what dies at once must not be started in a loop.
-            quick = performer.last_life < QUICK_DEATH
+            quick = self._actual.last_life < QUICK_DEATH
             self._demand_at = self._services.clock() + QUICK_DEATH if quick else -inf
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -314,10 +314,12 @@ class Watcher:
             self._on_waiting()
 
     def _settle(self) -> None:
-        performer = self._performer
-        if self._changes.is_open and is_settled(self._desired, performer.observed, self._services.clock()):
-            failed = self.state is WatcherState.STOPPED and self._desired.is_running
-            self._changes.settle(performer.running_pids(), performer.reason if failed else None)
+        actual = self._actual
+        if self._changes.is_open and is_settled(self._desired, actual.observed, self._services.clock()):
+            gave_up = self.state is WatcherState.STOPPED and self._desired.is_running
+            failure = actual.reason if gave_up else actual.reload_error
+            actual.reload_error = None
+            self._changes.settle(actual.running_pids(), failure)
         if self._turns and self._is_turn_over():
             turns, self._turns = self._turns, []
             for turn in turns:
@@ -325,15 +327,15 @@ class Watcher:
                     turn.set_result(None)
 
     def _is_turn_over(self) -> bool:
-        performer = self._performer
-        return performer.pacing.has_failures or is_settled(self._desired, performer.observed, self._services.clock())
+        actual = self._actual
+        return actual.pacing.has_failures or is_settled(self._desired, actual.observed, self._services.clock())
 
     def _arm_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         now = self._services.clock()
-        deadline = next_deadline(self._desired, self._performer.observed, now)
+        deadline = next_deadline(self._desired, self._actual.observed, now)
         if self._demand_at > now:
             deadline = min(deadline, self._demand_at)
         if deadline < inf:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -23,6 +24,8 @@ from circus_core.direct import DirectSpawner
 from circus_core.errors import CircusError, ConfigErrors
 from circus_core.machine import machine_problems
 from circus_core.notify import Notifier
+from circus_core.options import CircusConfig
+from circus_core.pacing import longest_delay
 from circus_core.pidfile import PidFile
 from circus_core.registry import Registry
 from circus_core.services import logger
@@ -90,7 +93,7 @@ def _check(read: Callable[[], Config]) -> int:
     except ConfigErrors as exc:
         print(exc, file=sys.stderr)
         return 1
-    errors = _make_registry(config).check_config(config)
+    errors = _make_registry(config.circus).check_config(config)
     errors += [problem for problems in machine_problems(config).values() for problem in problems]
     for text in (*config.warnings, *errors):
         print(text, file=sys.stderr)
@@ -109,71 +112,64 @@ def _fail(text: str, daemonizer: Daemonizer | None) -> int:
     return 1
 
 
-def _make_registry(config: Config) -> Registry:
-    return Registry(config.circus.disable_extensions, load=load_by_stevedore)
+def _make_registry(circus: CircusConfig) -> Registry:
+    return Registry(circus.disable_extensions, load=load_by_stevedore)
 
 
 def _run(read: Callable[[], Config], daemonizer: Daemonizer | None) -> None:
+    """Serve what *read* returns until told to quit."""
+    notifier = Notifier()  # first: what it takes out of the environment is not for children
     mark_inherited_cloexec()
     born_nofile = raise_nofile_limit()
-    config = read()
-    circus = config.circus
-    registry = _make_registry(config)
-    errors = registry.check_config(config)
-    if errors:
-        raise ConfigErrors(errors)
+    circus = read().circus
+    registry = _make_registry(circus)
+    read_checked = partial(_read_checked, read, registry)
+    config = read_checked()
     log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig)
     for warning in config.warnings:
         logger.warning("%s", warning)
     if circus.umask is not None:
         os.umask(circus.umask)
-    pidfile = PidFile(circus.pidfile) if circus.pidfile else None
+    with _pidfile(circus.pidfile):
+        spawner = DirectSpawner(
+            closes_fds=False,
+            born_nofile=born_nofile,
+            reaps_strangers=os.getpid() == 1,
+            check_delay=longest_delay(circus.check_delay),
+        )
+        daemon = Daemon(
+            config,
+            spawner=spawner,
+            registry=registry,
+            load=read_checked,
+            reopen_logs=log.reopen_logs,
+            on_stopping=notifier.stopping,
+        )
+        asyncio.run(_serve(daemon, notifier, daemonizer))
+
+
+def _read_checked(read: Callable[[], Config], registry: Registry) -> Config:
+    """Return what *read* returns, unless it names extensions that do not load."""
+    config = read()
+    errors = registry.check_config(config)
+    if errors:
+        raise ConfigErrors(errors)
+    return config
+
+
+@contextlib.contextmanager
+def _pidfile(path: str | None) -> Iterator[None]:
+    pidfile = PidFile(path) if path else None
     if pidfile is not None:
         pidfile.acquire()
     try:
-        asyncio.run(_serve(config, registry, read, born_nofile, daemonizer))
+        yield
     finally:
         if pidfile is not None:
             pidfile.release()
 
 
-async def _serve(
-    config: Config,
-    registry: Registry,
-    read: Callable[[], Config],
-    born_nofile: tuple[int, int],
-    daemonizer: Daemonizer | None,
-) -> None:
-    notifier = Notifier()
-    check_delay = config.circus.check_delay
-    spawner = DirectSpawner(
-        closes_fds=False,
-        born_nofile=born_nofile,
-        reaps_strangers=os.getpid() == 1,
-        check_delay=check_delay if check_delay > 0 else 5.0,
-    )
-    daemon = Daemon(
-        config, spawner=spawner, registry=registry, load=_checked(read, registry), reopen_logs=log.reopen_logs
-    )
-
-    def reload() -> None:
-        daemon.arbiter.reload_watchers()
-
-    def reopen() -> None:
-        daemon.arbiter.reopen_logs()
-
-    signals = SignalHandler(
-        asyncio.get_running_loop(),
-        {
-            signal.SIGTERM: daemon.quit,
-            signal.SIGINT: daemon.quit,
-            signal.SIGQUIT: daemon.quit,
-            signal.SIGHUP: reload,
-            signal.SIGUSR1: reopen,
-            signal.SIGWINCH: lambda: None,
-        },
-    )
-
+async def _serve(daemon: Daemon, notifier: Notifier, daemonizer: Daemonizer | None) -> None:
     def ready() -> None:
         logger.info("Starting master on pid %d", os.getpid())
         _warn_of_open_door(daemon.arbiter.endpoint)
@@ -182,24 +178,20 @@ async def _serve(
         notifier.ready()
         signals.ready()
 
+    signals = SignalHandler(
+        asyncio.get_running_loop(),
+        {
+            signal.SIGTERM: daemon.quit,
+            signal.SIGINT: daemon.quit,
+            signal.SIGQUIT: daemon.quit,
+            signal.SIGHUP: daemon.reload,
+            signal.SIGUSR1: daemon.reopen_logs,
+        },
+    )
     try:
         await daemon.run(ready)
     finally:
-        notifier.stopping()
         signals.close()
-
-
-def _checked(read: Callable[[], Config], registry: Registry) -> Callable[[], Config]:
-    """Return *read*, which then refuses extensions that do not load as well."""
-
-    def read_checked() -> Config:
-        config = read()
-        errors = registry.check_config(config)
-        if errors:
-            raise ConfigErrors(errors)
-        return config
-
-    return read_checked
 
 
 def _warn_of_open_door(endpoint: str) -> None:

@@ -32,13 +32,13 @@ class ReloadConfig(Command[ReloadConfigArgs]):
 
     async def execute(self, arbiter: ArbiterHandle, args: ReloadConfigArgs) -> Reply:
         if args.dry_run:
-            plan = arbiter.plan_reload()
+            plan = await arbiter.plan_reload()
             steps = [
                 {"what": s.what, "action": s.action, "options": list(s.options), "pids": list(s.pids)}
                 for s in plan.steps
             ]
             return {"steps": steps, "restarts_daemon": list(plan.restarts_daemon)}
-        change = arbiter.reload_config()
+        change = await arbiter.reload_config()
         return overtaken(await change) if args.waiting else {}
 
     def format_reply(self, reply: Reply) -> str:

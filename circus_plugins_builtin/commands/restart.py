@@ -33,7 +33,7 @@ class Restart(Command[RestartArgs]):
     async def execute(self, arbiter: ArbiterHandle, args: RestartArgs) -> Reply:
         watchers = [] if args.name is None else arbiter.matching(args.name, args.match)
         if not watchers:
-            change = arbiter.restart()
+            change = await arbiter.restart()
         elif len(watchers) == 1:
             change = watchers[0].restart()
         else:

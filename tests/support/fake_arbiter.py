@@ -241,13 +241,13 @@ class FakeArbiter:
         """Note it."""
         return self.note("reload_watchers", graceful=graceful, sequential=sequential)
 
-    def plan_reload(self) -> ReloadPlan:
+    async def plan_reload(self) -> ReloadPlan:
         return self.plan
 
-    def reload_config(self) -> FakeChange:
+    async def reload_config(self) -> FakeChange:
         return self.note("reload_config")
 
-    def restart(self) -> FakeChange:
+    async def restart(self) -> FakeChange:
         return self.note("restart")
 
     def quit(self) -> FakeChange:

@@ -123,9 +123,7 @@ OLD = {"generation": 0}
             [stop(1, Cause.OUTDATED)],
             id="reload-retires-the-old",
         ),
-        pytest.param(
-            wanted(1, generation=1), active(seen(2, generation=1)), [Step(Do.RELOADED)], id="reload-is-done"
-        ),
+        pytest.param(wanted(1, generation=1), active(seen(2, generation=1)), [Step(Do.RELOADED)], id="reload-is-done"),
         pytest.param(
             wanted(2, generation=1, one_by_one=True),
             active(seen(1, started_at=5), seen(2, started_at=4)),
@@ -143,6 +141,12 @@ OLD = {"generation": 0}
             active(seen(1), seen(2, DEAD)),
             [Step(Do.REAP, Wid(2)), *spawn(2)],
             id="sequential-keeps-the-slot",
+        ),
+        pytest.param(
+            wanted(1, generation=1, one_by_one=True),
+            active(seen(1, STOPPING)),
+            [],
+            id="sequential-waits-for-the-last-one",
         ),
         pytest.param(
             wanted(3, warmup_delay=5), observed(STARTING, seen(1), spawned_at=99), [], id="warmup-is-waited-for"

@@ -1,0 +1,115 @@
+"""Fills the slots of a watcher with processes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Final
+
+from circus_core import events
+from circus_core._actual import Actual
+from circus_core._spawning import build_request
+from circus_core.errors import CircusError
+from circus_core.process import Process
+from circus_core.reconcile import Desired
+from circus_core.services import logger
+from circus_core.spawner import Exited, Spawned, SpawnFailure, SpawnRequest
+from circus_core.states import Wid
+
+_BATCH: Final = 32  #: spawns between two looks at whether something else is desired by now
+
+
+class Births:
+    """Spawns the processes of a watcher.
+
+    :param on_exit: told of the end of each of them
+    """
+
+    def __init__(self, actual: Actual, on_exit: Callable[[Process, Exited], None]) -> None:
+        self._actual = actual
+        self._on_exit = on_exit
+
+    async def fill(self, wids: Sequence[Wid], desired: Callable[[], Desired], is_stale: Callable[[], bool]) -> None:
+        """Spawn a process for each slot; stop early as soon as *is_stale* says that another plan may be needed."""
+        hooks = self._actual.hooks
+        # With hooks each process is a matter of its own: before and after it, then the next.
+        size = 1 if hooks.calls("before_spawn") or hooks.calls("after_spawn") else _BATCH
+        for start in range(0, len(wids), size):
+            await self._spawn(wids[start : start + size], desired())
+            if is_stale():
+                return
+
+    async def _spawn(self, wids: Sequence[Wid], desired: Desired) -> None:
+        actual = self._actual
+        requests: list[tuple[Wid, SpawnRequest]] = []
+        with contextlib.ExitStack() as cleanup:
+            for wid in wids:
+                if not await actual.hooks.call("before_spawn"):
+                    actual.fail("hook before_spawn refused")
+                    return
+                request = self._request(wid, desired, cleanup)
+                if request is not None:
+                    requests.append((wid, request))
+            answers = await actual.services.spawner.spawn([request for _, request in requests])
+        for (wid, _), answer in zip(requests, answers, strict=True):
+            if isinstance(answer, SpawnFailure):
+                self._failed(wid, answer.error, desired)
+            else:
+                await self._spawned(wid, answer, desired)
+
+    def _request(self, wid: Wid, desired: Desired, cleanup: contextlib.ExitStack) -> SpawnRequest | None:
+        actual = self._actual
+        try:
+            request = build_request(actual.config, wid, actual.services, cleanup)
+        except (CircusError, OSError, ValueError) as exc:
+            self._failed(wid, str(exc), desired)
+            return None
+        for opinion in actual.vote("circus_before_spawn", wid=wid, request=request):
+            if opinion is False:
+                actual.fail("an extension refused the spawn")
+                return None
+            if isinstance(opinion, SpawnRequest):
+                request = opinion
+        return request
+
+    async def _spawned(self, wid: Wid, spawned: Spawned, desired: Desired) -> None:
+        actual, config = self._actual, self._actual.config
+        now = actual.services.clock()
+        expires_at = inf
+        if config.max_age > 0:
+            expires_at = now + config.max_age + actual.services.random.uniform(0, config.max_age_variance)
+        process = Process(spawned, wid, desired.generation, started_at=now, expires_at=expires_at)
+        actual.processes[wid] = process
+        actual.observed.spawned_at = now
+        actual.pacing.spawned(wid)
+        actual.output.attach(process, spawned)
+        actual.services.children.claim(spawned.child, lambda exited: self._on_exit(process, exited))
+        logger.debug("running %s process [pid %d]", config.name, spawned.pid)
+        if not await actual.hooks.call("after_spawn", pid=process.pid):
+            actual.fail("hook after_spawn refused")
+            return
+        actual.publish(
+            events.ProcessSpawned(watcher=config.name, time=process.started, process_pid=process.pid, wid=wid)
+        )
+        actual.notify("circus_after_spawn", wid=wid, pid=process.pid)
+
+    def _failed(self, wid: Wid, error: str, desired: Desired) -> None:
+        actual, config = self._actual, self._actual.config
+        actual.last_error = error
+        tries = actual.pacing.failed(wid, actual.services.clock())
+        logger.warning("watcher %s: process %d cannot be spawned (try %d): %s", config.name, wid, tries, error)
+        actual.publish(events.SpawnFailed(watcher=config.name, wid=wid, error=error))
+        if not 0 <= config.max_retry <= tries:
+            return
+        outdated = [p for p in actual.running() if p.generation != desired.generation]
+        if not outdated:
+            actual.fail(f"gave up after {tries} tries: {error}")
+            return
+        # A reload whose new processes cannot be spawned must not cost the old ones: they stay.
+        for process in outdated:
+            process.generation = desired.generation
+        actual.observed.generation = desired.generation
+        actual.pacing.clear()
+        actual.reload_error = error
+        logger.error("watcher %s: reload given up, its processes stay: %s", config.name, error)
