@@ -34,10 +34,20 @@ def checked_program(request: SpawnRequest) -> str:
         for word in words:
             if "\0" in word:
                 raise SpawnError(f"{what} {word!r} contains a NUL character; remove it", errno=errno.EINVAL)
+            if not word.isascii() and not _can_encode(word):
+                raise SpawnError(f"{what} {word!r} has a character that no file name can have", errno=errno.EINVAL)
     for name in env:
         if not name or "=" in name:
             raise SpawnError(f"environment variable {name!r} cannot have this name; rename it", errno=errno.EINVAL)
     return program
+
+
+def _can_encode(word: str) -> bool:
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def program_candidates(program: str, env: Mapping[str, str]) -> list[str]:
