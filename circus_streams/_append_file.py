@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from circus_core.errors import ShortWriteError
 
 _INHERITED: Final = {"/dev/stdout": 1, "/dev/stderr": 2}
+_NEVER_MOVED: Final = (*_INHERITED, "/dev/fd/", "/proc/")
 _REMOTE: Final = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "gluster", "lustre", "afs", "beegfs", "gpfs")
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
@@ -25,6 +26,7 @@ class AppendFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.may_block = True  #: read after ``open()``
+        self._is_regular = False
         self._fd: int | None = None
         self._lock: _Lock | None = None
 
@@ -34,10 +36,11 @@ class AppendFile:
         # A FIFO without a reader and a slow line must not hold the caller up: both are opened non-blocking.
         fd = os.open(self.path, _FLAGS, 0o666) if inherited is None else os.dup(inherited)
         status = os.fstat(fd)
-        self.may_block = not stat.S_ISREG(status.st_mode) or _is_remote(status.st_dev)
-        if self.may_block and inherited is None:
+        self._is_regular = stat.S_ISREG(status.st_mode)
+        self.may_block = not self._is_regular or _is_remote(status.st_dev)
+        if not self._is_regular and inherited is None:
             os.set_blocking(fd, True)
-        self._lock = _lock_of(status) if self.may_block else None
+        self._lock = None if self._is_regular else _lock_of(status)
         self.close()
         self._fd = fd
 
@@ -56,6 +59,11 @@ class AppendFile:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+    @property
+    def is_rotatable(self) -> bool:
+        """Whether it is a file of ours that may be moved away."""
+        return self._is_regular and not self.path.startswith(_NEVER_MOVED)
 
     @property
     def is_terminal(self) -> bool:
@@ -92,7 +100,7 @@ class AppendFile:
                 self._write_slowly(fd, lines)
 
     def _opened(self) -> int:
-        if self._fd is None or (self._lock is None and os.fstat(self._fd).st_nlink == 0):
+        if self._fd is None or (self.is_rotatable and os.fstat(self._fd).st_nlink == 0):
             self.renew()
         assert self._fd is not None
         return self._fd

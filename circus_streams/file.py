@@ -36,7 +36,7 @@ class FileStream(BaseFileStream):
         )
 
     def _append(self, lines: memoryview, moment: float) -> None:
-        if not self._max_bytes or self._file.may_block:
+        if not self._max_bytes or not self._file.is_rotatable:
             self._file.write(lines)
             return
         while lines:

@@ -52,7 +52,7 @@ class TimedRotatingFileStream(BaseFileStream):
         self._plan()
 
     def _append(self, lines: memoryview, moment: float) -> None:
-        if not self._file.may_block:
+        if self._file.is_rotatable:
             # Another stream to the same path, such as the one of stderr, may have rotated it.
             if self._file.is_moved():
                 self._file.renew()

@@ -14,6 +14,6 @@ class WatchedFileStream(BaseFileStream):
         super().__init__(filename, time_format)
 
     def _append(self, lines: memoryview, moment: float) -> None:
-        if self._file.is_moved():
+        if self._file.is_rotatable and self._file.is_moved():
             self._file.renew()
         self._file.write(lines)

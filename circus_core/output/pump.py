@@ -171,7 +171,8 @@ class Pump:
             self._pipes.finish(pipe)
         self._open.clear()
         for writer in [target.close() for target in list(self._targets)]:
-            writer.join(max(0.0, deadline - self._timers.clock()))
+            if not writer.is_hung():
+                writer.join(max(0.0, deadline - self._timers.clock()))
         self._targets.clear()
         self._is_stopping = True
 

@@ -14,9 +14,8 @@ from circus_core.output.faults import FaultReport, Faults
 from circus_core.output.guard import GuardedStream
 from circus_core.output.lines import READ_SIZE
 from circus_core.output.timers import Timers
-from circus_core.output.writers import Item, Writer
+from circus_core.output.writers import STALL, Item, Writer
 
-STALL: Final = 2.0  #: seconds without a finished write after which a full queue counts as stalled
 CHUNK_SIZE: Final = 256 * 1024  #: what is read at once for a stream that is handed copies
 
 

@@ -12,6 +12,7 @@ from circus_core.interfaces import Chunk
 from circus_core.output.guard import GuardedStream
 
 QUEUE_BYTES: Final = 4 * 1024 * 1024  #: a queue that holds so much takes no more
+STALL: Final = 2.0  #: seconds without a finished write after which a writer counts as hung
 RETRY: Final = 0.5  #: seconds between two tries of what must not be lost
 _OVERHEAD: Final = 256  # bytes of memory that an item costs beside its data
 
@@ -77,6 +78,11 @@ class Writer:
     def join(self, timeout: float) -> None:
         """Wait for the thread's end."""
         self._thread.join(timeout)
+
+    def is_hung(self) -> bool:
+        """Whether it has been at one item for long."""
+        busy_since = self.busy_since
+        return busy_since is not None and time.monotonic() - busy_since > STALL
 
     def leftover(self) -> list[Item]:
         """Return what is queued, after *on_direct*."""

@@ -15,8 +15,11 @@ import pytest
 from circus_core.errors import OptionError
 from circus_core.interfaces import Chunk, Stream
 from circus_streams.fancy_stdout import FancyStdoutStream
+from circus_streams.file import FileStream
 from circus_streams.json import JsonStream
 from circus_streams.stdout import StdoutStream
+from circus_streams.timed_rotating_file import TimedRotatingFileStream
+from circus_streams.watched_file import WatchedFileStream
 
 
 def chunk(data: bytes, wid: int = 2) -> Chunk:
@@ -93,6 +96,16 @@ def test_stdout_that_is_not_blocking_gets_everything() -> None:
     writer.join(10)
     stream.close()
     os.close(write)
+
+
+def test_standard_output_is_never_moved_away(tmp_path: Path) -> None:
+    data = b"one 1\ntwo 2\nthree 3\n"
+    before = os.readlink("/dev/stdout")
+
+    assert written(FileStream("/dev/stdout", max_bytes=10, backup_count=2), data, tmp_path / "size") == data
+    assert written(WatchedFileStream("/dev/stdout"), data, tmp_path / "watched") == data
+    assert written(TimedRotatingFileStream("/dev/stdout", rotate_when="S"), data, tmp_path / "time") == data
+    assert os.readlink("/dev/stdout") == before
 
 
 def test_fancy_is_plain_without_a_terminal(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""Many short-lived processes leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import active_count
+
+from circus_core.output import Pump
+from circus_streams.file import FileStream
+from tests.support.output import Pipe, Recorder, finish, open_fds
+
+
+def memory() -> int:
+    """Return the resident memory of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_descriptors_threads_and_memory_stay_flat(pump: Pump, tmp_path: Path) -> None:
+    own = Recorder()
+    target, other = pump.target(FileStream(str(tmp_path / "out.log")), name="web"), pump.target(own, name="db")
+
+    def churn(count: int) -> None:
+        for n in range(count):
+            pipes = [Pipe(pump, target, wid=n), Pipe(pump, other, wid=n)]
+            for pipe in pipes:
+                os.write(pipe.write_fd, b"x" * 20_000 + b"\nend")
+                pipe.close()
+            finish(pump, *(pipe.token for pipe in pipes))
+            own.chunks.clear()
+
+    churn(200)
+    fds, threads, before = open_fds(), active_count(), memory()
+    churn(2000)
+
+    assert open_fds() == fds
+    assert active_count() == threads
+    assert memory() - before < 4_000_000
+    assert pump._open == {}
+    assert pump.stats().lost == {}
