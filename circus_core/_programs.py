@@ -23,26 +23,23 @@ def checked_program(request: SpawnRequest) -> str:
     program = request.executable or (request.argv[0] if request.argv else "")
     if not program:
         raise SpawnError("the command is empty; give a program to run", errno=errno.EINVAL)
-    paths = [program, request.cwd or ""]
-    env = request.env
-    for what, words in (
-        ("argument", request.argv),
-        ("environment variable", env),
-        ("value", env.values()),
-        ("path", paths),
-    ):
-        for word in words:
-            if "\0" in word:
-                raise SpawnError(f"{what} {word!r} contains a NUL character; remove it", errno=errno.EINVAL)
-            if not word.isascii() and not _can_encode(word):
-                raise SpawnError(f"{what} {word!r} has a character that no file name can have", errno=errno.EINVAL)
-    for name in env:
-        if not name or "=" in name:
+    for word in (*request.argv, program, request.cwd or ""):
+        if not _can_pass(word):
+            raise SpawnError(f"{word!r} has a character that no argument or path can have", errno=errno.EINVAL)
+    for name, value in request.env.items():
+        if not name or "=" in name or not _can_pass(name):
             raise SpawnError(f"environment variable {name!r} cannot have this name; rename it", errno=errno.EINVAL)
+        if not _can_pass(value):  # which may be a secret
+            why = "has a character in its value that no environment can have"
+            raise SpawnError(f"environment variable {name!r} {why}", errno=errno.EINVAL)
     return program
 
 
-def _can_encode(word: str) -> bool:
+def _can_pass(word: str) -> bool:
+    if "\0" in word:
+        return False
+    if word.isascii():
+        return True
     try:
         os.fsencode(word)
     except UnicodeEncodeError:
