@@ -193,7 +193,9 @@ class WatcherConfig:
         "Python version of ``virtualenv``; that of ``circusd`` by default.",
         on_change=RELOAD,
     )
-    numprocesses: int = option(kinds.INT, 1, "How many processes to keep.", on_change=NOTHING, in_reply=True)
+    numprocesses: int = option(
+        kinds.whole(maximum=100_000), 1, "How many processes to keep.", on_change=NOTHING, in_reply=True
+    )
     singleton: bool = option(kinds.BOOL, False, "Never more than one process.", on_change=NOTHING, in_reply=True)
     warmup_delay: float = option(
         kinds.SECONDS, 0.0, "Pause after each spawn.", unit="s", on_change=NOTHING, in_reply=True

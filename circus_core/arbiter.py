@@ -137,8 +137,6 @@ class Arbiter:
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
     ) -> WatcherConfig:
         """Return the configuration of a watcher given by command."""
-        if not name.strip():
-            raise MessageError("message invalid: 'name' is empty; send the name of the watcher")
         config = make_watcher_config(name, cmd, args, options or {})
         self._services.registry.require(config)
         return config

@@ -46,6 +46,7 @@ __all__ = [
     "SocketConfig",
     "StreamConfig",
     "WatcherConfig",
+    "check_numprocesses",
     "get_watcher_option",
     "make_watcher_config",
     "nearest",
@@ -140,6 +141,8 @@ def make_watcher_config(
     """
     if not name.strip():
         raise MessageError("'name' is empty; write the name of the new watcher")
+    if not name.isprintable():
+        raise MessageError(f"'name' = {name!r} holds characters that cannot be printed; write a plain text")
     config = WatcherConfig(name=name, args=None, working_dir=working_dir(environ))
     given = {"cmd": cmd, **({} if args is None else {"args": args}), **(options or {})}
     for key, value in given.items():
@@ -150,6 +153,18 @@ def make_watcher_config(
     config = dataclasses.replace(config, numprocesses=max(0, config.numprocesses))
     _check(config)
     return dataclasses.replace(config, env=child_env(config, environ))
+
+
+def check_numprocesses(count: int) -> int:
+    """Return *count* if a watcher may be asked for so many processes.
+
+    :raises MessageError: it may not
+    """
+    try:
+        checked: int = _ROWS["numprocesses"].accept(count)
+    except ValueError as exc:
+        raise MessageError(str(exc)) from exc
+    return checked
 
 
 def working_dir(environ: Mapping[str, str] = os.environ) -> str:

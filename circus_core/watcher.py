@@ -20,6 +20,7 @@ from circus_core.options import (
     OnChange,
     Respawn,
     WatcherConfig,
+    check_numprocesses,
     get_watcher_option,
     set_watcher_options,
     watcher_options,
@@ -181,7 +182,7 @@ class Watcher:
         """Desire another number of processes; a singleton keeps its own."""
         old = self._desired.numprocesses
         if not self.config.singleton:
-            new = max(0, numprocesses)
+            new = max(0, check_numprocesses(numprocesses))
             self._actual.config = replace(self.config, numprocesses=new)
             self._desire(numprocesses=new)
             self._actual.shrink(old - new)

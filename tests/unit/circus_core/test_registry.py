@@ -267,6 +267,7 @@ def test_everything_that_a_config_names_must_load(install: Install, registry: Ca
             watcher(name="db", hooks={"before_start": HookConfig("os.getcwd"), "after_stop": HookConfig("my.hook")}),
         ],
         plugins=[SimpleNamespace(name="plugin:flap", use="flapping"), SimpleNamespace(name="ok", use="os.getcwd")],
+        where={("watcher:db", "hooks.after_stop"): "circus.ini:7"},
     )
     errors = registry().check_config(config)  # type: ignore[arg-type]  # has what is read of it
 
@@ -278,6 +279,7 @@ def test_everything_that_a_config_names_must_load(install: Install, registry: Ca
     assert str(errors[0]) == (
         "[watcher:web] stdout_stream.class = 'FileStreem': no stream named 'FileStreem'; did you mean FileStream?"
     )
+    assert str(errors[1]).startswith("circus.ini:7: [watcher:db] ")
 
 
 def test_hooks_are_found_in_the_pythonpath_of_the_watcher(
