@@ -1,4 +1,4 @@
-"""The published circus==0.19.0 in a venv of its own: the measure of what existing users rely on."""
+"""Published packages in venvs of their own: circus==0.19.0, the measure of what existing users rely on, and others."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @cache
-def home() -> Path:
-    """Return the venv that holds it, made at the first call.
+def venv_with(requirement: str, variable: str = "") -> Path:
+    """Return a venv that holds the package *requirement*, made at the first call.
 
-    It is the folder that the environment variable ``CIRCUS_ORACLE`` names, else one under ``.tox``.
+    It is the folder that the environment variable *variable* names, else one under ``.tox``.
     """
-    venv = Path(os.environ.get("CIRCUS_ORACLE") or REPOSITORY / ".tox" / f"circus-{VERSION}")
+    venv = Path(os.environ.get(variable) or REPOSITORY / ".tox" / requirement.replace("==", "-"))
     venv.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{venv}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (venv / "bin" / "circusd").exists():
+        if not (venv / "bin" / f"{requirement.partition('=')[0]}d").exists():
             subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-            install = [str(venv / "bin" / "python"), "-m", "pip", "install", "-q", f"circus=={VERSION}"]
-            subprocess.run(install, check=True)
+            subprocess.run([str(venv / "bin" / "python"), "-m", "pip", "install", "-q", requirement], check=True)
     return venv
 
 
 def scripts() -> Path:
-    """Return the folder of its programs."""
-    return home() / "bin"
+    """Return the folder of the published circus's programs; ``CIRCUS_ORACLE`` may name its venv."""
+    return venv_with(f"circus=={VERSION}", "CIRCUS_ORACLE") / "bin"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{home()}\n")
+    sys.stdout.write(f"{scripts()}\n")

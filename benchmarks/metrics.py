@@ -1,0 +1,210 @@
+"""What is measured. Each metric runs one daemon once and returns its samples, row by row."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.peers import Peer
+from benchmarks.running import Failed, Running, running
+
+Samples = dict[str, list[float]]
+OLD_ENOUGH = 1.3  # seconds: younger processes are replaced later, by every supervisor that paces
+IDLE_TIME = 20.0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing to measure.
+
+    :param rows: row name to unit; a row holds the samples of one figure, of which less is better
+    :param applies: whether a peer can be measured
+    """
+
+    name: str
+    doc: str
+    rows: dict[str, str]
+    measure: Callable[[Peer], Samples]
+    applies: Callable[[Peer], bool] = lambda peer: True
+
+
+def cold_start(count: int, peer: Peer) -> Samples:
+    with running(peer, count) as run:
+        return {f"cold start of {count}": [1000 * (max(child.at for child in run.began) - run.started)]}
+
+
+def replacement(peer: Peer) -> Samples:
+    """Kill processes one after the other; each is old enough not to be paced."""
+    with running(peer, 40) as run:
+        victims = [child.pid for child in run.began]
+        _wait_until(run.started, run, OLD_ENOUGH)
+        took = []
+        limit = time.monotonic() + 15
+        for pid in victims:
+            took.append(_replaced(run, [pid]))
+            if time.monotonic() > limit:
+                break
+    took.sort()
+    p95 = took[min(len(took) - 1, int(0.95 * len(took)))]
+    return {"replacement, median": [statistics.median(took)], "replacement, p95": [p95]}
+
+
+def mass_replacement(peer: Peer) -> Samples:
+    with running(peer, 200) as run:
+        _wait_until(run.started, run, OLD_ENOUGH)
+        return {"200 killed at once": [_replaced(run, [child.pid for child in run.began])]}
+
+
+def _wait_until(started: float, run: Running, age: float) -> None:
+    youngest = max(child.at for child in run.began)
+    time.sleep(max(0.0, youngest + age - time.monotonic()))
+
+
+def _replaced(run: Running, pids: list[int]) -> float:
+    """Kill *pids* and return the milliseconds until as many new processes run."""
+    killed = time.monotonic()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    began = run.children.wait(len(pids), 30)
+    if len(began) < len(pids):
+        raise Failed(f"{run.peer.name}: {len(began)} of {len(pids)} were replaced in 30 s")
+    return 1000 * (max(child.at for child in began) - killed)
+
+
+def status_round_trip(count: int, peer: Peer) -> Samples:
+    took = []
+    with running(peer, count) as run, run.peer.asking(_answering(run)) as ask:
+        assert ask is not None
+        for _ in range(20):
+            ask()
+        limit = time.monotonic() + 5
+        while len(took) < 500 and time.monotonic() < limit:
+            before = time.perf_counter()
+            ask()
+            took.append(1000 * (time.perf_counter() - before))
+    return {f"status round trip, {count}": [statistics.median(took)]}
+
+
+def whole_status(peer: Peer) -> Samples:
+    took = []
+    with running(peer, 10) as run:
+        command = peer.status_command(_answering(run))
+        assert command is not None
+        for _ in range(6):
+            before = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30, check=False)
+            took.append(1000 * (time.perf_counter() - before))
+    return {"status command": [statistics.median(took[1:])]}
+
+
+def _answering(run: Running) -> Path:
+    """Return the daemon's folder once it answers."""
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        try:
+            with run.peer.asking(run.home) as ask:
+                if ask is not None:
+                    ask()
+                return run.home
+        except (OSError, TimeoutError):
+            time.sleep(0.05)
+    raise Failed(f"{run.peer.name} does not answer")
+
+
+def memory(peer: Peer) -> Samples:
+    with running(peer, 1000) as run:
+        time.sleep(2)
+        return {"memory with 1000": [sum(map(_pss, run.daemon_pids())) / 1024]}
+
+
+def _pss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def idle(peer: Peer) -> Samples:
+    with running(peer, 1000) as run:
+        time.sleep(7)  # every daemon has done what follows a start
+        pids = run.daemon_pids()
+        before = _spent(pids)
+        time.sleep(IDLE_TIME)
+        after = _spent(pids)
+    return {"idle CPU of 20 s": [after[0] - before[0]], "idle wake-ups in 20 s": [after[1] - before[1]]}
+
+
+def _spent(pids: list[int]) -> tuple[float, float]:
+    """Return the milliseconds of CPU that the threads of *pids* had, and how often they were given it."""
+    cpu = turns = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            ran, _waited, slices = map(int, (task / "schedstat").read_text().split())
+            cpu, turns = cpu + ran, turns + slices
+    return cpu / 1e6, float(turns)
+
+
+def _asks(peer: Peer) -> bool:
+    return type(peer).asking is not Peer.asking
+
+
+def _commands(peer: Peer) -> bool:
+    return type(peer).status_command is not Peer.status_command
+
+
+ALL = [
+    *(
+        Metric(
+            f"cold-{count}",
+            f"execution of the daemon to the last of {count} processes running",
+            {f"cold start of {count}": "ms"},
+            partial(cold_start, count),
+        )
+        for count in (1, 100, 1000)
+    ),
+    Metric(
+        "replacement",
+        "kill -9 of one of 40 processes to its replacement running",
+        {"replacement, median": "ms", "replacement, p95": "ms"},
+        replacement,
+        lambda peer: peer.replaces,
+    ),
+    Metric(
+        "mass",
+        "kill -9 of 200 processes to the last replacement running",
+        {"200 killed at once": "ms"},
+        mass_replacement,
+        lambda peer: peer.replaces,
+    ),
+    *(
+        Metric(
+            f"status-{count}",
+            f"state of everything, asked on an open connection, with {count} processes",
+            {f"status round trip, {count}": "ms"},
+            partial(status_round_trip, count),
+            _asks,
+        )
+        for count in (1, 1000)
+    ),
+    Metric(
+        "command",
+        "the whole command that shows the state of everything, with 10 processes",
+        {"status command": "ms"},
+        whole_status,
+        _commands,
+    ),
+    Metric("memory", "PSS of the daemon's own processes, with 1000", {"memory with 1000": "MiB"}, memory),
+    Metric(
+        "idle",
+        "CPU time and wake-ups of the daemon's own processes in 20 s, with 1000, nobody asking",
+        {"idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
+        idle,
+    ),
+]

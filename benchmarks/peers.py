@@ -1,0 +1,214 @@
+"""The supervisors that are measured: how each is installed, configured, asked and ended."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import zmq
+
+from tests.support import oracle
+
+NAME = "w"
+HIGH = 20_000
+
+
+class NotHere(Exception):
+    """A peer that is not installed, with the remedy."""
+
+
+class Peer(ABC):
+    """One supervisor with one group of identical processes."""
+
+    name: ClassVar[str]
+    stop_signal: ClassVar[int] = signal.SIGTERM
+    replaces: ClassVar[bool] = True  #: dead processes
+
+    @abstractmethod
+    def version(self) -> str:
+        """Return what is measured; raise :class:`NotHere` when it is not installed."""
+
+    @abstractmethod
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        """Write what the daemon needs for *count* processes of *program*, return its command line."""
+
+    def status_command(self, home: Path) -> list[str] | None:
+        """Return the command line by which a user asks for the state of everything."""
+        return None
+
+    @contextmanager
+    def asking(self, home: Path) -> Iterator[Callable[[], object] | None]:
+        """Yield a function that asks for the state of everything on an open connection."""
+        yield None
+
+
+class Circus(Peer):
+    """Ours and the published one: the same file, the same protocol."""
+
+    def __init__(self, name: str, scripts: Callable[[], Path]) -> None:
+        self.name = name  # type: ignore[misc]  # the two differ in it
+        self._scripts = scripts
+
+    def version(self) -> str:
+        circusd = self._scripts() / "circusd"
+        if not circusd.exists():
+            raise NotHere(f"no {circusd}; install the repository: pip install -e .")
+        return _said([str(circusd), "--version"])
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        (home / "circus.ini").write_text(
+            f"[circus]\nendpoint = ipc://{home}/ctl\npubsub_endpoint = ipc://{home}/pub\nmulticast_endpoint =\n"
+            f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n"
+        )
+        return [str(self._scripts() / "circusd"), str(home / "circus.ini")]
+
+    def status_command(self, home: Path) -> list[str]:
+        return [str(self._scripts() / "circusctl"), "--endpoint", f"ipc://{home}/ctl", "status"]
+
+    @contextmanager
+    def asking(self, home: Path) -> Iterator[Callable[[], object]]:
+        message = json.dumps({"id": uuid.uuid4().hex, "command": "status", "properties": {}}).encode()
+        with zmq.Context() as context, context.socket(zmq.DEALER) as client:
+            client.linger = 0
+            client.connect(f"ipc://{home}/ctl")
+
+            def ask() -> object:
+                client.send(message)
+                if not client.poll(10_000):
+                    raise TimeoutError("no reply in 10 s")
+                reply = json.loads(client.recv())
+                assert NAME in reply["statuses"], reply
+                return reply
+
+            yield ask
+
+
+class Supervisor(Peer):
+    """supervisord, over its unix socket."""
+
+    name = "supervisor"
+
+    def _scripts(self) -> Path:
+        return oracle.venv_with("supervisor==4.2.5") / "bin"
+
+    def version(self) -> str:
+        return _said([str(self._scripts() / "supervisord"), "--version"])
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        (home / "supervisord.conf").write_text(
+            f"[supervisord]\nnodaemon = true\nlogfile = /dev/null\nlogfile_maxbytes = 0\npidfile = {home}/pid\n"
+            f"childlogdir = {home}\nminfds = {HIGH // 2}\nuser = root\n"
+            f"[unix_http_server]\nfile = {home}/sock\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
+            f"[supervisorctl]\nserverurl = unix://{home}/sock\n"
+            f"[program:{NAME}]\ncommand = {program}\nnumprocs = {count}\nautorestart = true\n"
+            "process_name = %(program_name)s_%(process_num)05d\nstdout_logfile = NONE\nstderr_logfile = NONE\n"
+        )
+        return [str(self._scripts() / "supervisord"), "-c", str(home / "supervisord.conf")]
+
+    def status_command(self, home: Path) -> list[str]:
+        return [str(self._scripts() / "supervisorctl"), "-c", str(home / "supervisord.conf"), "status"]
+
+    @contextmanager
+    def asking(self, home: Path) -> Iterator[Callable[[], object]]:
+        body = b"<?xml version='1.0'?><methodCall><methodName>supervisor.getAllProcessInfo</methodName></methodCall>"
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(home / "sock"))
+
+        def ask() -> object:
+            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml", "Connection": "keep-alive"})
+            reply = connection.getresponse().read()
+            assert b"RUNNING" in reply or b"STARTING" in reply, reply[:300]
+            return reply
+
+        try:
+            yield ask
+        finally:
+            connection.close()
+
+
+class S6(Peer):
+    """s6-svscan with one s6-supervise for each process."""
+
+    name = "s6"
+
+    def version(self) -> str:
+        return _packaged("s6", "s6-svscan")
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        _service_folders(home / "services", program, count)
+        return ["s6-svscan", "-c", str(count + 10), str(home / "services")]
+
+
+class Runit(Peer):
+    """runsvdir with one runsv for each process."""
+
+    name = "runit"
+    stop_signal = signal.SIGHUP
+
+    def version(self) -> str:
+        return _packaged("runit", "runsvdir")
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        _service_folders(home / "services", program, count)
+        return ["runsvdir", str(home / "services")]
+
+
+class BareLoop(Peer):
+    """A loop of ``subprocess.Popen``: what spawning costs by itself, without any supervision."""
+
+    name = "loop"
+    replaces = False
+
+    def version(self) -> str:
+        return f"Python {sys.version.split()[0]}"
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        loop = f"[subprocess.Popen([{str(program)!r}]) for _ in range({count})]"
+        return [sys.executable, "-c", f"import signal, subprocess; kept = {loop}; signal.pause()"]
+
+
+def _service_folders(folder: Path, program: Path, count: int) -> None:
+    for number in range(count):
+        service = folder / f"{NAME}{number:05d}"
+        service.mkdir(parents=True)
+        (service / "run").symlink_to(program)
+
+
+def _said(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ), timeout=30)
+    return done.stdout.strip() or done.stderr.strip()
+
+
+def _packaged(package: str, program: str) -> str:
+    if shutil.which(program) is None:
+        raise NotHere(f"no {program}; install it: apt-get install {package}")
+    return _said(["dpkg-query", "--showformat=${Version}", "--show", package])
+
+
+def all_peers() -> dict[str, Peer]:
+    """Return every peer by name; ours comes first."""
+    beside = Path(sys.executable).parent
+    peers: list[Peer] = [
+        Circus("ours", lambda: beside),
+        Circus("circus-0.19", oracle.scripts),
+        Supervisor(),
+        S6(),
+        Runit(),
+        BareLoop(),
+    ]
+    return {peer.name: peer for peer in peers}
