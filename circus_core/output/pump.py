@@ -72,7 +72,9 @@ class Pump:
 
         Blocks for *timeout* seconds when a stream hangs, which is then left behind. May be called twice.
         """
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._let_go()
+        elif self._thread.is_alive():
             self._post(partial(self._stop, timeout))
             self._thread.join(timeout + 1.0)
 
@@ -131,6 +133,9 @@ class Pump:
             for key, _ in self._selector.select(self._timers.wait()):
                 _try(key.data)
             _try(partial(self._timers.run, PACE))
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._selector.close()
         self._alarm.close()
 
@@ -245,6 +250,7 @@ class _Alarm:
 
     def close(self) -> None:
         with self._lock:
-            self._is_closed = True
-            os.close(self._read)
-            os.close(self._write)
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self._read)
+                os.close(self._write)

@@ -6,7 +6,7 @@ import json
 import os
 import pty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -55,7 +55,10 @@ def shown(stream: Stream, *chunks: Chunk) -> bytes:
             stream.write(each)
         stream.close()
     os.close(slave)
-    data = os.read(master, 10_000)
+    data = b""
+    with suppress(OSError):  # how Linux tells the end of a terminal
+        while part := os.read(master, 10_000):
+            data += part
     os.close(master)
     return data.replace(b"\r\n", b"\n")
 

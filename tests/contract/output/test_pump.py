@@ -11,7 +11,7 @@ from circus_core.output import FaultReport, OnError, Pump
 from circus_core.output.lines import MAX_LINE
 from circus_core.output.writers import QUEUE_BYTES
 from circus_streams.file import FileStream
-from tests.support.output import Child, Pipe, Recorder, finish
+from tests.support.output import Child, Pipe, Recorder, finish, open_fds
 from tests.support.waiting import wait_for
 
 LINES = """
@@ -224,6 +224,17 @@ def test_pipes_move_to_another_target(pump: Pump) -> None:
     wait_for(lambda: new.data == b"after\n", "the second line")
     assert old.data == b"before\n"
     pipe.close()
+
+
+def test_a_pump_that_was_never_started_leaves_nothing_open() -> None:
+    before = open_fds()
+
+    for _ in range(2):
+        pump = Pump()
+        pump.stop()
+        pump.stop()
+
+    assert open_fds() == before
 
 
 def test_stop_delivers_what_is_in_the_pipes(log: Path) -> None:
