@@ -137,4 +137,5 @@ class Actual:
             publish=self.services.publish,
             watcher=self._watcher,
             arbiter=self._arbiter,
+            faces=self.services.faces,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import threading
 import time
@@ -55,7 +56,10 @@ class HookCall:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[_Outcome] = loop.create_future()
         thread = threading.Thread(
-            target=_work, args=(self._function, kwargs, loop, over), name="circus-hook", daemon=True
+            target=contextvars.copy_context().run,
+            args=(_work, self._function, kwargs, loop, over),
+            name="circus-hook",
+            daemon=True,
         )
         thread.start()
         await asyncio.wait({over}, timeout=self._timeout)

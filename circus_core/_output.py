@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from circus_core.errors import CircusError
-from circus_core.interfaces import Stream
 from circus_core.options import StreamConfig, WatcherConfig
-from circus_core.output import Target, Token
+from circus_core.output import Target, Token, make_stream
 from circus_core.process import Process
 from circus_core.services import Services, logger
 from circus_core.spawner import Spawned
@@ -87,15 +86,11 @@ class WatcherOutput:
     def _open(self, name: str, conf: StreamConfig) -> None:
         where = f"watcher:{self._config.name} {name}_stream"
         try:
-            stream = self._make(conf)
+            stream = make_stream(conf.class_name, conf.options, self._services.registry.stream)
         except (CircusError, TypeError, ValueError, OSError) as exc:
             logger.error("[%s] class = %r cannot be made: %s; its output is lost", where, conf.class_name, exc)
             return
         self._targets[name] = self._services.pump.target(stream, name=where)
-
-    def _make(self, conf: StreamConfig) -> Stream:
-        stream: Stream = self._services.registry.stream(conf.class_name)(**conf.options)
-        return stream
 
 
 def _stream(config: WatcherConfig, name: str) -> StreamConfig | None:

@@ -15,6 +15,7 @@ from circus_core.interfaces import Outcome, ReloadPlan, ReloadStep
 from circus_core.options import OnChange, SocketConfig
 from circus_core.services import Services, logger
 from circus_core.sockets import ManagedSocket, bind_all, resolve
+from circus_core.threads import in_thread
 
 if TYPE_CHECKING:
     from circus_core.arbiter import Arbiter
@@ -40,7 +41,7 @@ class Reloader:
         :raises MessageError: it is bad, in all its errors
         """
         try:
-            return await asyncio.to_thread(self._load)
+            return await in_thread(self._load)
         except ConfigErrors as exc:
             raise _refused(exc) from exc
 
@@ -73,7 +74,7 @@ class Reloader:
 
     async def _resolve(self, new: Config) -> Mapping[str, Address]:
         try:
-            return await asyncio.to_thread(resolve, new.sockets)
+            return await in_thread(resolve, new.sockets)
         except SocketErrors as exc:
             raise _refused(exc) from exc
 

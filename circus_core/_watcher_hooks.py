@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from circus_core._hook_call import HookCall
 from circus_core.errors import CommandFailedError
 from circus_core.events import Event, HookFailed, HookSucceeded
+from circus_core.faces import Bare, Faces, hook_of
 
 if TYPE_CHECKING:
     from circus_core.interfaces import ArbiterHandle, WatcherHandle
@@ -29,6 +30,7 @@ class WatcherHooks:
     Each is called with the keywords ``watcher``, ``arbiter``, ``hook_name`` and those of its kind: a coroutine function
     on the loop, any other in a thread of its own. After ``hook_timeout`` it counts as one that raised.
 
+    :param faces: says what a hook is given as ``watcher`` and ``arbiter``
     :raises ExtensionError: an option names what cannot be loaded
     """
 
@@ -40,10 +42,13 @@ class WatcherHooks:
         publish: Callable[[Event], None],
         watcher: WatcherHandle,
         arbiter: ArbiterHandle,
+        faces: Faces | None = None,
     ) -> None:
         self._name = config.name
         self._publish = publish
-        self._common = {"watcher": watcher, "arbiter": arbiter}
+        self._watcher = watcher
+        self._arbiter = arbiter
+        self._faces = faces or Bare()
         self._calls = {
             name: HookCall(registry.hook(hook.target), config.hook_timeout) for name, hook in config.hooks.items()
         }
@@ -91,7 +96,12 @@ class WatcherHooks:
         stats.update(copy)
 
     async def _run(self, name: str, extras: dict[str, Any]) -> Any:
-        return await self._calls[name].run(**self._common, hook_name=name, **extras)
+        watcher, arbiter = self._faces.of(self._watcher, self._arbiter)
+        token = hook_of.set(self._watcher)
+        try:
+            return await self._calls[name].run(watcher=watcher, arbiter=arbiter, hook_name=name, **extras)
+        finally:
+            hook_of.reset(token)
 
     def _log(self, name: str) -> None:
         logger.exception("watcher %s: hook %s failed", self._name, name)

@@ -20,6 +20,7 @@ from circus_core.interfaces import Command, ExtensionInfo, Outcome, ReloadPlan, 
 from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
 from circus_core.procinfo import Sampler
 from circus_core.services import Services, logger
+from circus_core.threads import in_thread
 from circus_core.watcher import Watcher
 
 
@@ -131,7 +132,7 @@ class Arbiter:
 
     async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return the process-info object of each pid; nothing waits while ``/proc`` is read."""
-        return await asyncio.to_thread(self._sampler.sample, pids, with_children=with_children)
+        return await in_thread(self._sampler.sample, pids, with_children=with_children)
 
     def parse_watcher(
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
@@ -157,6 +158,7 @@ class Arbiter:
 
     def reload_watchers(self, *, graceful: bool = True, sequential: bool = False) -> PendingChange:
         """Reopen log files and streams, then reload all watchers one after the other by priority."""
+        self._services.faces.before_reload(None)
         self.reopen_logs()
         change = PendingChange()
         self._run(self._reload_in_turn(self._chosen(None), change, graceful=graceful, sequential=sequential))

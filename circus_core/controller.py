@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import zmq
 
 from circus_core import protocol
-from circus_core.arguments import parse_properties
+from circus_core._execution import Veto, execute
 from circus_core.endpoints import Endpoint
-from circus_core.errors import CircusError, ConflictError, RefusedError
-from circus_core.interfaces import ArbiterHandle, Command
+from circus_core.errors import CircusError
+from circus_core.interfaces import ArbiterHandle
 from circus_core.protocol import Message
 from circus_core.services import logger
 
@@ -20,9 +19,6 @@ _BURST: Final = 100  #: messages taken before others on the loop have their turn
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
 
 _LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to leave when the socket closes
-
-Veto = Callable[[Command[Any], Any], str | None]
-"""Asked before a command runs; a text refuses it."""
 
 
 class Controller:
@@ -97,16 +93,8 @@ class Controller:
             self._send(message.route, reply)
 
     async def _run(self, message: Message) -> dict[str, Any]:
-        arbiter = self._arbiter
-        assert arbiter is not None
-        command = protocol.find_command(arbiter.commands(), message.command)
-        args = parse_properties(command.args_type, message.properties)
-        if arbiter.is_stopping and not command.reads_only:
-            raise ConflictError("arbiter is already running arbiter_stop command")
-        why = self._veto(command, args) if self._veto else None
-        if why is not None:
-            raise RefusedError(why)
-        return await command.execute(arbiter, args)
+        assert self._arbiter is not None
+        return await execute(self._arbiter, message.command, message.properties, self._veto)
 
     def _send(self, route: tuple[bytes, ...], reply: dict[str, Any]) -> None:
         try:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from socket import socket as Socket
 from typing import Any, Final
 
 import zmq
@@ -16,6 +21,7 @@ from circus_core.discovery import Discovery
 from circus_core.endpoints import give_to
 from circus_core.errors import CircusError
 from circus_core.events import Event
+from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
 from circus_core.options import CircusConfig
@@ -24,12 +30,14 @@ from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
-from circus_core.sockets import SocketSet, resolve
+from circus_core.sockets import ManagedSocket, SocketSet, resolve
 from circus_core.spawner import Spawner
+from circus_core.threads import in_thread
 
 logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
+_KILL_LIMIT: Final = 1.0  #: seconds
 
 
 class Daemon:
@@ -38,7 +46,9 @@ class Daemon:
     :param load: reads the configuration anew, for reloads and restarts
     :param reopen_logs: opens log files anew
     :param on_stopping: called when it begins to stop for good
-    :param context: a ZeroMQ context of the caller's; without one it has its own
+    :param context: a ZeroMQ context of the caller's; without one it has its own, once it has an endpoint
+    :param sockets: managed sockets that the caller has bound, by name; they stay the caller's
+    :param faces: stands for arbiter and watchers where hooks of watchers meet them
     """
 
     def __init__(
@@ -51,6 +61,8 @@ class Daemon:
         reopen_logs: Callable[[], None] = lambda: None,
         on_stopping: Callable[[], None] = lambda: None,
         context: zmq.Context[Any] | None = None,
+        sockets: Mapping[str, Socket] | None = None,
+        faces: Faces | None = None,
     ) -> None:
         self._config = config
         self._spawner = spawner
@@ -58,8 +70,10 @@ class Daemon:
         self._load = load
         self._reopen_logs = reopen_logs
         self._on_stopping = on_stopping
-        self._context = context or zmq.Context()
-        self._owns_context = context is None
+        self._context = context
+        self._own_context: zmq.Context[Any] | None = None
+        self._given = dict(sockets or {})
+        self._faces = faces or Bare()
         self._pump = Pump()
         self._hooks = Hooks(registry)
         self._children = Children()
@@ -77,8 +91,13 @@ class Daemon:
         assert self._arbiter is not None
         return self._arbiter
 
+    @property
+    def publisher(self) -> Publisher | None:
+        """What publishes events; ``None`` without an endpoint for them."""
+        return self._publisher
+
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until told to quit.
+        """Serve until told to quit; cancelled, kill what runs and return.
 
         :param on_ready: called once everything is bound, before the first process is started
         :raises CircusError: an address cannot be had; nothing was started
@@ -96,6 +115,9 @@ class Daemon:
             while await self._ended is not End.QUIT:
                 self._ended = asyncio.get_running_loop().create_future()
                 await self._begin_again()
+        except asyncio.CancelledError:
+            await self._kill_all()
+            raise
         finally:
             await self._close()
 
@@ -121,14 +143,13 @@ class Daemon:
             logger.error("%s", sentence)
 
     def _begin(self) -> None:
-        assert self._controller is not None
-        self._controller.open(self.arbiter, self._veto)
+        if self._controller is not None:
+            self._controller.open(self.arbiter, self.veto)
         self._hooks.notify("circus_daemon_starting", arbiter=self.arbiter)
         self.arbiter.start_watchers()
 
     async def _make_arbiter(self) -> None:
-        configs = self._config.sockets
-        self._sockets.open(configs, await asyncio.to_thread(resolve, configs))
+        await self._open_sockets()
         services = Services(
             spawner=self._spawner,
             pump=self._pump,
@@ -138,25 +159,31 @@ class Daemon:
             publish=self._publish,
             check_delay=longest_delay(self._config.circus.check_delay),
             children=self._children,
+            faces=self._faces,
         )
-        assert self._controller is not None
-        assert self._publisher is not None
         self._arbiter = Arbiter(
             self._config,
             services,
-            endpoint=self._controller.endpoint.address,
-            pubsub_endpoint=self._publisher.endpoint.address,
+            endpoint=self._controller.endpoint.address if self._controller else "",
+            pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
             load=self._load,
             on_end=self._end,
             reopen_logs=self._reopen_logs,
             on_stopping=self._on_stopping,
         )
+        self._faces.arbiter_made(self._arbiter)
+
+    async def _open_sockets(self) -> None:
+        given = [config for config in self._config.sockets if config.name in self._given]
+        others = [config for config in self._config.sockets if config.name not in self._given]
+        self._sockets.open(others, await in_thread(resolve, others))
+        self._sockets.adopt(ManagedSocket(config, bound=self._given[config.name]) for config in given)
 
     async def _begin_again(self) -> None:
         """Start anew from the configuration that the restart read before anything was stopped."""
         old = self._config
-        assert self._controller is not None
-        await self._controller.pause()
+        if self._controller is not None:
+            await self._controller.pause()
         await self.arbiter.close()
         self._sockets.close()
         try:
@@ -179,14 +206,23 @@ class Daemon:
 
     async def _bind_endpoints(self, *, is_again: bool = False) -> None:
         circus: CircusConfig = self._config.circus
-        self._publisher = Publisher(self._context)
-        self._controller = Controller(self._context)
-        await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
+        if circus.pubsub_endpoint:
+            self._publisher = Publisher(self._zmq())
+            await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
+        if not circus.endpoint:
+            return
+        self._controller = Controller(self._zmq())
         await self._controller.endpoint.bind(circus.endpoint, is_again=is_again)
         if circus.endpoint_owner:
             give_to(self._controller.endpoint.address, circus.endpoint_owner)
         self._discovery = Discovery(circus.multicast_endpoint, self._controller.endpoint.address)
         self._discovery.open()
+
+    def _zmq(self) -> zmq.Context[Any]:
+        if self._context is not None:
+            return self._context
+        self._own_context = self._own_context or zmq.Context()
+        return self._own_context
 
     def _close_endpoints(self) -> None:
         for endpoint in (self._discovery, self._controller, self._publisher):
@@ -202,21 +238,37 @@ class Daemon:
         self._sockets.close()
         self._close_endpoints()
         await self._spawner.close()
-        await asyncio.to_thread(self._pump.stop)
-        if self._owns_context:
-            await asyncio.to_thread(self._context.term)
+        await in_thread(self._pump.stop)
+        if self._own_context is not None:
+            await in_thread(self._own_context.term)
+
+    async def _kill_all(self) -> None:
+        """Leave no process of a watcher behind: nobody will wait for their graceful ends."""
+        if self._arbiter is None:
+            return
+        pids = set()
+        for watcher in self._arbiter.watchers():
+            pids |= {process.pid for process in watcher.processes()}
+            watcher.abandon()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        limit = time.monotonic() + _KILL_LIMIT
+        while pids & {child.spawned.pid for child in self._spawner.children()} and time.monotonic() < limit:  # noqa: ASYNC110  no event tells
+            await asyncio.sleep(0.005)
 
     def _end(self, end: End) -> None:
         assert self._ended is not None
         self._ended.set_result(end)
 
     def _publish(self, event: Event) -> None:
-        assert self._publisher is not None
-        self._publisher.publish(event)
+        if self._publisher is not None:
+            self._publisher.publish(event)
         if self._hooks.has("circus_event_published"):
             self._hooks.notify("circus_event_published", event=event)
 
-    def _veto(self, command: Command[Any], args: Any) -> str | None:
+    def veto(self, command: Command[Any], args: Any) -> str | None:
+        """Return why an extension refuses a command."""
         if not self._hooks.has("circus_before_command"):
             return None
         opinions = self._hooks.vote("circus_before_command", arbiter=self.arbiter, command=command.name, args=args)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from circus_core.faces import Bare, Faces
 from circus_core.spawner import Exited, Spawner
 from circus_core.states import ChildId
 
@@ -65,6 +66,7 @@ class Services:
     sockets: SocketSet
     publish: Callable[[Event], None]
     check_delay: float
+    faces: Faces = field(default_factory=Bare)
     children: Children = field(default_factory=Children)
     clock: Callable[[], float] = time.monotonic
     random: Random = field(default_factory=Random)

@@ -31,14 +31,24 @@ class ManagedSocket:
     :meth:`open_for_spawn`, and what this one holds never listens.
 
     :param address: from :func:`resolve`; without it the host is looked up now, which may block
+    :param bound: a socket of somebody else's, who bound it, made it listen and removes its path; it is duplicated
     :raises SocketError: the address cannot be had
     """
 
-    def __init__(self, config: SocketConfig, address: Address | None = None) -> None:
+    address: Address
+    _held: Socket | None
+    _file: tuple[int, int] | None
+
+    def __init__(self, config: SocketConfig, address: Address | None = None, *, bound: Socket | None = None) -> None:
         self.config = config
         self.number = -1  #: the descriptor that it has in every child, once the Spawner stores it
-        self.address = address = _bind.resolve(config) if address is None else address
-        self._held: Socket | None = _bind.bind(config, address)
+        if bound is not None:
+            self._held = bound.dup()
+            self._file = None
+            self.address = bound.getsockname()
+            return
+        address = self.address = _bind.resolve(config) if address is None else address
+        self._held = _bind.bind(config, address)
         self._file = _identity(address)
         if not isinstance(address, str):
             self.address = self._held.getsockname()  # a port 0 has become a real one

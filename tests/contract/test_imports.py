@@ -23,6 +23,7 @@ LAYERS: Final = (
         "accounts",
         "arguments",
         "events",
+        "faces",
         "hookspecs",
         "interfaces",
         "options",
@@ -55,10 +56,12 @@ LAYERS: Final = (
         "services",
         "sockets",
         "stevedore_loader",
+        "threads",
     },
     {"watcher"},
     {"arbiter", "publisher"},
     {"client", "controller", "daemon"},
+    {"embedding"},
     {"cli"},
 )
 MAY_SLEEP: Final = {"circus_core.output.pump"}  # on a thread of its own
