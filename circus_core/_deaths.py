@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from math import inf
 from typing import Final
 
@@ -43,31 +44,18 @@ class Deaths:
         process.begin_stop(step.cause, actual.services.clock() + grace)
         if step.cause in (Cause.EXPIRED, Cause.COMMAND) and config.respawn is Respawn.NEVER:
             actual.observed.finished += 1
-        children = descendants(process.pid, recursive=False) if config.stop_children else []
-        if await actual.hooks.call("before_signal", pid=process.pid, signum=signum):
-            actual.send(process, signum)
-        self._killed(process.pid)
-        for pid in children:
-            send_to_stranger(pid, signum)
-            self._killed(pid)
-        await actual.hooks.call("after_signal", pid=process.pid, signum=signum)
+        below = descendants(process.pid, recursive=False) if config.stop_children else []
+        await self._signal(process, signum, below)
 
     async def kill(self, step: Step) -> None:
         """End a process whose grace is over, and all that descends from it."""
-        actual = self._actual
         process = self._process(step)
         if process.state is not ProcessState.STOPPING:
             return
         process.kill_at = inf
         # Who descends from it cannot be told once it is dead.
         below = descendants(process.pid, recursive=True)
-        await actual.hooks.call("before_signal", pid=process.pid, signum=int(signal.SIGKILL))
-        actual.send(process, signal.SIGKILL)
-        self._killed(process.pid)
-        for pid in below:
-            send_to_stranger(pid, signal.SIGKILL)
-            self._killed(pid)
-        await actual.hooks.call("after_signal", pid=process.pid, signum=int(signal.SIGKILL))
+        await self._signal(process, signal.SIGKILL, below)
 
     async def reap(self, step: Step) -> None:
         """Collect a dead process."""
@@ -117,5 +105,15 @@ class Deaths:
             actual.restarts += 1
             actual.pacing.died(process.wid, actual.last_life, now)
 
-    def _killed(self, pid: int) -> None:
-        self._actual.publish(events.ProcessKilled(watcher=self._actual.config.name, process_pid=pid))
+    async def _signal(self, process: Process, signum: int, below: Sequence[int]) -> None:
+        """Send a signal to a process and to those *below* it; a hook may withhold it, but for SIGKILL."""
+        actual = self._actual
+        details = {"pid": process.pid, "signum": int(signum)}
+        is_granted = await actual.hooks.call("before_signal", **details)
+        if is_granted or signum == signal.SIGKILL:
+            actual.send(process, signum)
+        await actual.hooks.call("after_signal", **details)
+        for pid in below:
+            send_to_stranger(pid, signum)
+        for pid in (process.pid, *below):
+            actual.publish(events.ProcessKilled(watcher=actual.config.name, process_pid=pid))

@@ -15,6 +15,7 @@ from circus_core.options import CircusConfig, OnChange, PluginConfig, SocketConf
 VOLATILE: Final = frozenset({"__CF_USER_TEXT_ENCODING", "PS1", "COMP_WORDBREAKS", "PROMPT_COMMAND"})
 """Variables whose change is no reason to restart anything."""
 
+_UNSEEN: Final = {"own_env", "is_added"}
 _HOT_FIELDS: Final = {"hooks", "extra"}
 
 
@@ -132,7 +133,7 @@ def _with_sockets(step: Step, config: WatcherConfig | None, gone: set[str]) -> S
 
 def _differing(old: Any, new: Any) -> tuple[str, ...]:
     """Return the names of the fields that differ; only *env* tells of the environment."""
-    names = (field.name for field in dataclasses.fields(old) if field.name != "own_env")
+    names = (field.name for field in dataclasses.fields(old) if field.name not in _UNSEEN)
     return tuple(name for name in names if _seen(name, getattr(old, name)) != _seen(name, getattr(new, name)))
 
 

@@ -139,6 +139,7 @@ class WatcherConfig:
 
     :param env: the whole environment of a process
     :param own_env: the part of it that does not come from ``circusd``'s own
+    :param is_added: a command made it: ``options`` then replies ``null`` for an environment or stream it has not
     :param rlimits: name without ``rlimit_`` to limit, ``None`` for infinity
     :param extra: options that no row claims, for plugins and hooks
     """
@@ -271,6 +272,7 @@ class WatcherConfig:
     )
     env: Mapping[str, str] = field(default_factory=dict)
     own_env: Mapping[str, str] = field(default_factory=dict)
+    is_added: bool = False
     rlimits: Mapping[str, int | None] = field(default_factory=dict)
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     stdout_stream: StreamConfig | None = None

@@ -66,10 +66,11 @@ def watcher_options(config: WatcherConfig) -> dict[str, Any]:
     """Return option name to value as the ``options`` command replies them, free-form ones included."""
     reply = {row.name: row.kind.show(getattr(config, row.name)) for row in _ROWS.values() if row.in_reply}
     reply["working_dir"] = config.working_dir or os.getcwd()
-    reply["env"] = dict(config.env)
+    absent: dict[str, str] | None = None if config.is_added else {}
+    reply["env"] = dict(config.env) or absent
     for name in STREAM_NAMES:
         stream: StreamConfig | None = getattr(config, name)
-        reply[f"{name}_conf"] = dict(stream.options) if stream else {}
+        reply[f"{name}_conf"] = dict(stream.options) if stream else absent
     return dict(sorted({**config.extra, **reply}.items()))
 
 
@@ -143,7 +144,7 @@ def make_watcher_config(
         raise MessageError("'name' is empty; write the name of the new watcher")
     if not name.isprintable():
         raise MessageError(f"'name' = {name!r} holds characters that cannot be printed; write a plain text")
-    config = WatcherConfig(name=name, args=None, working_dir=working_dir(environ))
+    config = WatcherConfig(name=name, is_added=True, args=None, working_dir=working_dir(environ))
     given = {"cmd": cmd, **({} if args is None else {"args": args}), **(options or {})}
     for key, value in given.items():
         try:

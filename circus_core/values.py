@@ -144,9 +144,12 @@ def octal(text: str) -> int:
     return int(text, 8)
 
 
+_LARGEST_LIMIT: Final = 2**63 - 1
+
+
 def rlimit(text: str) -> int | None:
     """Return the value of a resource limit; ``None`` is infinity."""
-    return None if text.strip().lower() in INFINITE else whole(text, minimum=0)
+    return None if text.strip().lower() in INFINITE else whole(text, minimum=0, maximum=_LARGEST_LIMIT)
 
 
 def rlimit_name(text: str) -> str:

@@ -54,7 +54,7 @@ def test_reply_of_options() -> None:
 
     assert set(reply) == REPLY_KEYS
     assert (reply["args"], reply["env"], reply["stop_signal"], reply["respawn"]) == (["a", "b"], {"A": "1"}, 9, True)
-    assert reply["stdout_stream_conf"] == {}
+    assert reply["stdout_stream_conf"] is None
 
 
 def test_reply_has_free_form_options_and_stream_options_without_class() -> None:
