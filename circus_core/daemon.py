@@ -102,7 +102,6 @@ class Daemon:
         :param on_ready: called once everything is bound, before the first process is started
         :raises CircusError: an address cannot be had; nothing was started
         """
-        self._report_extensions()
         self._hooks.notify("circus_config_read", config=self._config)
         try:
             self._pump.start()
@@ -111,7 +110,7 @@ class Daemon:
             await self._bind_endpoints()
             await self._make_arbiter()
             on_ready()
-            self._begin()
+            await self._begin()
             while await self._ended is not End.QUIT:
                 self._ended = asyncio.get_running_loop().create_future()
                 await self._begin_again()
@@ -142,11 +141,13 @@ class Daemon:
         for sentence in self._registry.missing():
             logger.error("%s", sentence)
 
-    def _begin(self) -> None:
-        if self._controller is not None:
-            self._controller.open(self.arbiter, self.veto)
+    async def _begin(self) -> None:
         self._hooks.notify("circus_daemon_starting", arbiter=self.arbiter)
         self.arbiter.start_watchers()
+        # The commands take 30 ms to load: processes are not kept waiting for that, only the first message is.
+        await in_thread(self._report_extensions)
+        if self._controller is not None:
+            self._controller.open(self.arbiter, self.veto)
 
     async def _make_arbiter(self) -> None:
         await self._open_sockets()
@@ -194,7 +195,7 @@ class Daemon:
         if self._is_quitting:
             self._end(End.QUIT)
         else:
-            self._begin()
+            await self._begin()
 
     async def _change_to(self, config: Config) -> None:
         self._hooks.notify("circus_config_read", config=config)
