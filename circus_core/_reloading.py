@@ -12,7 +12,7 @@ from circus_core._diff import Action, Difference, diff
 from circus_core.config import Config
 from circus_core.errors import CommandFailedError, ConfigErrors, MessageError, SocketErrors, UnknownWatcherError
 from circus_core.interfaces import Outcome, ReloadPlan, ReloadStep
-from circus_core.options import OnChange, SocketConfig
+from circus_core.options import OnChange, SocketConfig, WatcherConfig
 from circus_core.services import Services, logger
 from circus_core.sockets import ManagedSocket, bind_all, resolve
 from circus_core.threads import in_thread
@@ -48,7 +48,7 @@ class Reloader:
     async def plan(self) -> ReloadPlan:
         """Return what the file would change."""
         new = await self.read()
-        difference = diff(self._arbiter.full_config, new)
+        difference = diff(self._arbiter.full_config, new, self._services.hooks.watcher_rows)
         steps = (
             ReloadStep(what=s.what, action=s.action.value, options=s.options, pids=self._cost(s.kind, s.name, s.action))
             for s in difference.steps
@@ -63,7 +63,7 @@ class Reloader:
         new = await self.read()
         addresses = await self._resolve(new)
         old = self._arbiter.full_config
-        difference = diff(old, new)
+        difference = diff(old, new, self._services.hooks.watcher_rows)
         if difference.restarts_daemon:
             logger.info("restart: [circus] %s changed", ", ".join(difference.restarts_daemon))
             return self._arbiter.restart_with(new)
@@ -94,34 +94,39 @@ class Reloader:
     async def _apply(
         self, new: Config, difference: Difference, bound: list[ManagedSocket], later: list[SocketConfig]
     ) -> None:
-        arbiter, sockets = self._arbiter, self._services.sockets
+        arbiter = self._arbiter
+        configs = {config.name: config for config in new.watchers}
+        # A command may have added a watcher of this name already: it becomes the one of the file.
+        anew = self._watchers(difference.named("watcher", Action.RESTART, Action.ADD))
+        removals = [arbiter.unregister(w) for w in self._watchers(difference.named("watcher", Action.REMOVE))]
+        were_running = {w for w in anew if w.is_wanted}
         gone = difference.named("socket", Action.REMOVE, Action.RESTART)
-        restarted = self._watchers(difference.named("watcher", Action.RESTART))
-        running = [w for w in restarted if w.is_wanted]
-        changes = [arbiter.unregister(w) for w in self._watchers(difference.named("watcher", Action.REMOVE))]
         if gone or later:
-            await _all([*changes, *(w.stop() for w in restarted)])
+            await _all([*removals, *(w.stop() for w in anew)])
             arbiter.forget_sockets()
-            sockets.close(name for name in gone if name in sockets)
-        sockets.adopt(bound)
+            self._services.sockets.close(name for name in gone if name in self._services.sockets)
+        self._services.sockets.adopt(bound)
         error = self._bind_later(later)
-        by_name = {config.name: config for config in new.watchers}
-        for step in difference.steps:
-            if step.kind == "watcher" and step.action is Action.CHANGE:
-                for watcher in self._watchers([step.name]):
-                    fields = {name: getattr(by_name[step.name], name) for name in step.options}
-                    changes.append(
-                        watcher.reconfigure(replace(watcher.config, **fields), OnChange.NOTHING, command="reloadconfig")
-                    )
-        for watcher in restarted:
-            config = by_name[watcher.name]
-            changes.append(watcher.reconfigure(config, OnChange.RESTART, command="reloadconfig"))
-        added = [arbiter.register(by_name[name]) for name in difference.named("watcher", Action.ADD)]
-        starting = [w for w in restarted if w.config.autostart or w in running] + added
-        changes.append(arbiter.start_watchers([w for w in starting if w not in restarted or not w.is_wanted]))
+        changes = [*removals, *self._change_hot(difference, configs)]
+        changes += [w.reconfigure(configs[w.name], OnChange.RESTART, command="reloadconfig") for w in anew]
+        known = {w.name for w in anew}
+        added = [arbiter.register(configs[n]) for n in difference.named("watcher", Action.ADD) if n not in known]
+        idle = [w for w in anew if not w.is_wanted and (w in were_running or w.config.autostart)]
+        changes.append(arbiter.start_in_turn([*idle, *(w for w in added if w.config.autostart)]))
         await _all(changes)
         if error is not None:
             raise CommandFailedError(str(error))
+
+    def _change_hot(self, difference: Difference, configs: Mapping[str, WatcherConfig]) -> list[Awaitable[Outcome]]:
+        """Change the options that need no restart, and leave what commands changed besides."""
+        changes: list[Awaitable[Outcome]] = []
+        for step in difference.steps:
+            if step.kind == "watcher" and step.action is Action.CHANGE:
+                fields = {name: getattr(configs[step.name], name) for name in step.options}
+                for watcher in self._watchers([step.name]):
+                    config = replace(watcher.config, **fields)
+                    changes.append(watcher.reconfigure(config, OnChange.NOTHING, command="reloadconfig"))
+        return changes
 
     def _bind_later(self, later: list[SocketConfig]) -> SocketErrors | None:
         try:

@@ -138,15 +138,19 @@ class Arbiter:
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
     ) -> WatcherConfig:
         """Return the configuration of a watcher given by command."""
-        config = make_watcher_config(name, cmd, args, options or {})
-        self._services.registry.require(config)
+        config = make_watcher_config(name, cmd, args, options or {}, rows=self._services.hooks.watcher_rows)
+        self._services.hooks.require(config)
         return config
 
     # -- starting and stopping ----------------------------------------------------------------------------------
 
     def start_watchers(self, watchers: Sequence[WatcherHandle] | None = None) -> PendingChange:
         """Start several watchers, by priority, but those with ``autostart`` off."""
-        return self._in_turn([w for w in self._chosen(watchers) if w.config.autostart], lambda w: w.start(held=True))
+        return self.start_in_turn([w for w in self._chosen(watchers) if w.config.autostart])
+
+    def start_in_turn(self, watchers: Sequence[WatcherHandle]) -> PendingChange:
+        """Start *watchers*, by priority, each when the one before it has started or is held up."""
+        return self._in_turn(self._chosen(watchers), lambda w: w.start(held=True))
 
     def stop_watchers(self, watchers: Sequence[WatcherHandle] | None = None) -> PendingChange:
         """Stop several watchers, all at the same time."""

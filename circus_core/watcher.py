@@ -99,11 +99,11 @@ class Watcher:
 
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""
-        return watcher_options(self.config)
+        return watcher_options(self.config, rows=self._services.hooks.watcher_rows)
 
     def option(self, name: str) -> Any:
         """Return one option as ``get`` replies it."""
-        return get_watcher_option(self.config, name)
+        return get_watcher_option(self.config, name, rows=self._services.hooks.watcher_rows)
 
     async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
         """Let hooks add to the figures of one of its processes."""
@@ -216,8 +216,8 @@ class Watcher:
 
     def set_options(self, options: Mapping[str, Any]) -> PendingChange:
         """Check all of *options*, then apply them."""
-        config, needs = set_watcher_options(self.config, options)
-        self._services.registry.require(config)
+        config, needs = set_watcher_options(self.config, options, rows=self._services.hooks.watcher_rows)
+        self._services.hooks.require(config)
         change = self.reconfigure(config, needs, command="set")
         for _ in options:
             self._services.publish(WatcherUpdated(watcher=self.name))
@@ -255,6 +255,7 @@ class Watcher:
         self._actual.is_abandoned = True
         if self._timer is not None:
             self._timer.cancel()
+        self._end_turn()
 
     async def close(self) -> None:
         """End its task; its processes are left as they are."""
@@ -323,14 +324,18 @@ class Watcher:
             actual.reload_error = None
             self._changes.settle(actual.running_pids(), failure)
         if self._turns and self._is_turn_over():
-            turns, self._turns = self._turns, []
-            for turn in turns:
-                if not turn.done():
-                    turn.set_result(None)
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            if not turn.done():
+                turn.set_result(None)
 
     def _is_turn_over(self) -> bool:
         actual = self._actual
-        return actual.pacing.has_failures or is_settled(self._desired, actual.observed, self._services.clock())
+        held_up = actual.is_abandoned or actual.pacing.has_failures
+        return held_up or is_settled(self._desired, actual.observed, self._services.clock())
 
     def _arm_timer(self) -> None:
         if self._timer is not None:
