@@ -163,6 +163,10 @@ class UsageError(CircusError):
         self.exit_code = exit_code
 
 
+class LibraryError(CircusError, RuntimeError):
+    """A program asked the library for what it cannot do now: before it runs, or from where it would wait for ever."""
+
+
 class LifecycleError(CircusError):
     """A forbidden move between two states: a bug of ours."""
 

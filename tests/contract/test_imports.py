@@ -43,6 +43,7 @@ LAYERS: Final = (
         "endpoints",
         "hooks",
         "inheritance",
+        "keywords",
         "log",
         "machine",
         "notify",
