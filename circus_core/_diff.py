@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final
 
 from circus_core.command_line import names_a_socket
 from circus_core.config import Config
-from circus_core.options import CircusConfig, OnChange, PluginConfig, SocketConfig, WatcherConfig, table
+from circus_core.options import CircusConfig, OnChange, Option, PluginConfig, SocketConfig, WatcherConfig, table
 
 VOLATILE: Final = frozenset({"__CF_USER_TEXT_ENCODING", "PS1", "COMP_WORDBREAKS", "PROMPT_COMMAND"})
 """Variables whose change is no reason to restart anything."""
@@ -66,13 +67,16 @@ class Difference:
         return [step.name for step in self.steps if step.kind == kind and step.action in actions]
 
 
-def diff(old: Config, new: Config) -> Difference:
-    """Return what it takes to get from *old* to *new*."""
+def diff(old: Config, new: Config, watcher_rows: Mapping[str, Option] = table(WatcherConfig)) -> Difference:
+    """Return what it takes to get from *old* to *new*.
+
+    :param watcher_rows: the table, with what extensions add to it
+    """
     circus = _differing(old.circus, new.circus)
     rows = table(CircusConfig)
     sockets = _steps("socket", old.sockets, new.sockets)
     gone = {step.name for step in sockets if step.action in (Action.RESTART, Action.REMOVE)}
-    watchers = _steps("watcher", old.watchers, new.watchers)
+    watchers = _steps("watcher", old.watchers, new.watchers, watcher_rows)
     by_name = {config.name: config for config in new.watchers}
     return Difference(
         steps=(
@@ -97,7 +101,9 @@ def uses_sockets(config: WatcherConfig, names: Iterable[str]) -> set[str]:
 _Named = WatcherConfig | SocketConfig | PluginConfig
 
 
-def _steps(kind: str, old: Sequence[_Named], new: Sequence[_Named]) -> list[Step]:
+def _steps(
+    kind: str, old: Sequence[_Named], new: Sequence[_Named], rows: Mapping[str, Option] = MappingProxyType({})
+) -> list[Step]:
     """Return one step for each name of the two, by name."""
     before = {config.name: config for config in old}
     after = {config.name: config for config in new}
@@ -109,17 +115,18 @@ def _steps(kind: str, old: Sequence[_Named], new: Sequence[_Named]) -> list[Step
             steps.append(Step(kind, name, Action.REMOVE))
         else:
             options = _differing(before[name], after[name])
-            steps.append(Step(kind, name, _action(after[name], options), options))
+            steps.append(Step(kind, name, _action(before[name], after[name], options, rows), options))
     return steps
 
 
-def _action(config: _Named, options: Sequence[str]) -> Action:
+def _action(old: _Named, new: _Named, options: Sequence[str], rows: Mapping[str, Option]) -> Action:
     if not options:
         return Action.KEEP
-    if not isinstance(config, WatcherConfig):
+    if not isinstance(old, WatcherConfig) or not isinstance(new, WatcherConfig):
         return Action.RESTART
-    rows = table(WatcherConfig)
+    extra = [key for key in old.extra.keys() | new.extra.keys() if old.extra.get(key) != new.extra.get(key)]
     is_hot = all(name in _HOT_FIELDS or (name in rows and rows[name].on_change is OnChange.NOTHING) for name in options)
+    is_hot = is_hot and all(rows[key].on_change is OnChange.NOTHING for key in extra if key in rows)
     return Action.CHANGE if is_hot else Action.RESTART
 
 

@@ -15,7 +15,6 @@ from circus_core.values import hint
 
 _LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug")
 _PREFIXES: Final = ("hooks", *STREAM_NAMES)
-_EXTENSION_PREFIXES: Final = ("hook",)  # options of hooks, as in hook.tcp_ready.address
 _KINDS: Final = ("watcher", "socket", "plugin", "env")
 
 Expand = Callable[[Option, str], str]
@@ -105,14 +104,18 @@ def named(ini: Ini, report: Report, kind: str) -> Iterator[tuple[str, str, Secti
 
 def warn_unknown(report: Report, ini: Ini, section: str, known: Mapping[str, object]) -> None:
     """Warn of each option of *section* that is not *known*; one with a dot may belong to an extension."""
+    unknown = [name for name in ini.sections.get(section, {}) if name not in known]
+    if not unknown:
+        return
     fate = "kept for plugins" if section.startswith("watcher:") else "ignored"
-    for name in ini.sections.get(section, {}):
-        prefix, dot, _ = name.partition(".")
-        if name in known:
-            continue
+    prefixes = {*_PREFIXES, *(option.rpartition(".")[0] for option in known if "." in option)}
+    for name in unknown:
+        prefix, dot, _ = name.rpartition(".")
         if not dot:
             report.warn(section, name, f"is no option of Circus and is {fate}{hint(name, known)}")
-        elif prefix not in _EXTENSION_PREFIXES and (near := hint(prefix, _PREFIXES)):
+        elif prefix in prefixes:
+            report.warn(section, name, f"is no option of {prefix} and is {fate}{hint(name, known)}")
+        elif near := hint(prefix, tuple(prefixes)):
             report.warn(section, name, f"is left to extensions{near}")
 
 

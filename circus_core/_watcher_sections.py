@@ -35,12 +35,14 @@ _FREE: Final = {"check_flapping": None, "retry_in": None}
 
 
 def read_watchers(
-    ini: Ini, report: Report, environ: Mapping[str, str], env: Mapping[str, str]
+    ini: Ini, report: Report, environ: Mapping[str, str], env: Mapping[str, str], rows: Mapping[str, Option]
 ) -> tuple[WatcherConfig, ...]:
     """Return the watchers, by name.
 
     :param env: the variables of ``[env]``
+    :param rows: the table, with what extensions add to it
     """
+    added = {name: row for name, row in rows.items() if name not in _ROWS}
     shared = EnvVariables(environ, env)
     copied = {key: expand_variables(text, environ) for key, text in environ.items()}
     env_sections = [(section.removeprefix("env:").split(","), entries) for section, entries in ini.named("env")]
@@ -48,10 +50,10 @@ def read_watchers(
     for section, name, entries in named(ini, report, "watcher"):
         matching = _matching_env(env_sections, name)
         variables = EnvVariables(environ, env, matching) if matching else shared
-        reader = _Reader(section, entries, report, shared, variables)
+        reader = _Reader(section, entries, report, shared, variables, added=added)
         own = {key: expand_variables(text, environ) for key, text in {**env, **matching}.items()}
         config = WatcherConfig(name=name, own_env=own, **reader.fields())
-        warn_unknown(report, ini, section, {**_ROWS, **IGNORED["watcher"], **_FREE, **reader.special})
+        warn_unknown(report, ini, section, {**rows, **IGNORED["watcher"], **_FREE, **reader.special})
         note_problems(report, section, entries, watcher_problems(config))
         _warn_of_odd(report, section, config)
         configs.append(
@@ -86,14 +88,25 @@ class _Reader:
 
     :param shared: variables for options that are no text
     :param own: variables for all others: also those of the watcher's environment sections
+    :param added: the rows that extensions add to the table
     """
 
-    def __init__(self, section: str, entries: Section, report: Report, shared: EnvVariables, own: EnvVariables) -> None:
+    def __init__(
+        self,
+        section: str,
+        entries: Section,
+        report: Report,
+        shared: EnvVariables,
+        own: EnvVariables,
+        *,
+        added: Mapping[str, Option],
+    ) -> None:
         self._section = section
         self._report = report
         self._shared = shared
         self._own = own
         self._entries = entries
+        self._added = {name: added[name] for name in entries if name in added}
         self.special = {name: None for name in entries if name in STREAM_NAMES or name.startswith(_PREFIXES)}
 
     def fields(self) -> dict[str, Any]:
@@ -162,10 +175,11 @@ class _Reader:
         return StreamConfig(class_name, options)
 
     def _extra(self) -> dict[str, Any]:
-        taken = {*_ROWS, *IGNORED["watcher"], *self.special}
+        taken = {*_ROWS, *IGNORED["watcher"], *self.special, *self._added}
         extra: dict[str, Any] = {
             name: self._own.expand(entry.text) for name, entry in self._entries.items() if name not in taken
         }
+        extra.update(read_rows(self._report, self._section, self._entries, self._added, self._expand))
         if "check_flapping" in extra:
             try:
                 extra["check_flapping"] = values.boolean(extra["check_flapping"])

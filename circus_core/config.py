@@ -9,12 +9,13 @@ from pathlib import Path
 
 from circus_core._expand import EnvVariables
 from circus_core._includes import read_all
+from circus_core._ini import Ini
 from circus_core._names import check_names
 from circus_core._report import Report
 from circus_core._sections import read_circus, read_plugins, read_sockets, warn_unknown_sections
 from circus_core._watcher_sections import read_watchers
 from circus_core.errors import ConfigErrors
-from circus_core.options import CircusConfig, PluginConfig, SocketConfig, WatcherConfig
+from circus_core.options import CircusConfig, Option, PluginConfig, SocketConfig, WatcherConfig, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,19 @@ class Config:
     where: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
 
-def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
+def load(
+    path: str | os.PathLike[str],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    rows: Mapping[str, Option] = table(WatcherConfig),
+) -> Config:
     """Return the configuration that the ini file at *path* describes.
 
     What depends on the machine, such as users and programs, is not looked at: see
     :func:`circus_core.machine.machine_problems`.
 
     :param environ: environment of ``circusd``
+    :param rows: the table of a watcher's options, with what extensions add to it
     :raises ConfigErrors: something is wrong; it holds every error
     """
     environ = dict(environ)
@@ -49,13 +56,11 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
     for option, what in missing:
         report.warn("circus", option, f"nothing to include is found at {what}")
     warn_unknown_sections(ini, report)
-    process = EnvVariables(environ)
-    has_env = "env" in ini.sections
-    env = {name: process.expand(entry.text) for name, entry in ini.values("env").items()} if has_env else {}
+    env = _shared_env(ini, environ)
     variables = EnvVariables(environ, env)
     circus = read_circus(ini, report, variables)
     sockets = read_sockets(ini, report, variables)
-    watchers = read_watchers(ini, report, environ, env)
+    watchers = read_watchers(ini, report, environ, env, rows)
     plugins = read_plugins(ini, report, variables)
     check_names(report, circus, watchers, sockets)
     if report.errors:
@@ -69,3 +74,19 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
         warnings=tuple(report.warnings),
         where=report.where,
     )
+
+
+def load_circus(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> CircusConfig:
+    """Return what can be read of ``[circus]`` alone, whatever else is wrong: it says which extensions to leave out.
+
+    :raises ConfigErrors: the file itself cannot be read
+    """
+    ini, _ = read_all(Path(path), environ)
+    return read_circus(ini, Report(ini), EnvVariables(environ, _shared_env(ini, environ)))
+
+
+def _shared_env(ini: Ini, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of ``[env]``."""
+    process = EnvVariables(environ)
+    entries = ini.values("env") if "env" in ini.sections else {}
+    return {name: process.expand(entry.text) for name, entry in entries.items()}

@@ -48,6 +48,7 @@ class Daemon:
     :param on_stopping: called when it begins to stop for good
     :param context: a ZeroMQ context of the caller's; without one it has its own, once it has an endpoint
     :param sockets: managed sockets that the caller has bound, by name; they stay the caller's
+    :param hooks: those of the registry's hookimpls, where they are made already
     :param faces: stands for arbiter and watchers where hooks of watchers meet them
     """
 
@@ -63,6 +64,7 @@ class Daemon:
         context: zmq.Context[Any] | None = None,
         sockets: Mapping[str, Socket] | None = None,
         faces: Faces | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._config = config
         self._spawner = spawner
@@ -75,7 +77,7 @@ class Daemon:
         self._given = dict(sockets or {})
         self._faces = faces or Bare()
         self._pump = Pump()
-        self._hooks = Hooks(registry)
+        self._hooks = hooks or Hooks(registry)
         self._children = Children()
         self._sockets = SocketSet(spawner)
         self._controller: Controller | None = None
@@ -210,6 +212,7 @@ class Daemon:
         if circus.pubsub_endpoint:
             self._publisher = Publisher(self._zmq())
             await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
+            self._publisher.open()
         if not circus.endpoint:
             return
         self._controller = Controller(self._zmq())

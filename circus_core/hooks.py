@@ -5,15 +5,20 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from circus_core import hookspecs
 from circus_core._watcher_hooks import WatcherHooks
+from circus_core.errors import ConfigError, MessageError
 from circus_core.hookspecs import PROJECT, VOTES
+from circus_core.options import Option, WatcherConfig, extension_rows, table
 from circus_core.registry import Group, Registry
+
+if TYPE_CHECKING:
+    from circus_core.config import Config
 
 __all__ = ["Hooks", "WatcherHooks"]
 
@@ -25,8 +30,9 @@ _Caller = Callable[..., Any]
 class Hooks:
     """The hookimpl modules that are installed, called one by one.
 
-    A module with a misspelt hook, an unknown argument, an ``async def`` or no hookimpl at all is left out, and broken
-    in the registry from then on.
+    A module with a misspelt hook, an unknown argument, an ``async def``, no hookimpl at all or options that cannot be
+    is left out, and broken in the registry from then on. ``watcher_rows`` is the table of a watcher's options with what
+    modules add to it.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -37,8 +43,10 @@ class Hooks:
             if wrong is not None:
                 why, fix = wrong
                 registry.mark_broken(Group.EXTENSIONS, name, why, fix=fix)
+        self._registry = registry
         self._callers = self._find_callers()
         self._failed: set[tuple[str, str]] = set()
+        self.watcher_rows: Mapping[str, Option] = self._find_rows()
 
     def has(self, name: str) -> bool:
         """Return whether anybody answers the hookspec *name*; costs next to nothing."""
@@ -54,16 +62,39 @@ class Hooks:
 
         In place of what one raised stands the exception. ``False`` is the last opinion: nobody is asked after it.
         """
+        return [opinion for _, opinion in self._ask(name, kwargs)]
+
+    def check_config(self, config: Config) -> list[ConfigError]:
+        """Return what keeps *config* from being used: extensions that do not load, what extensions find wrong."""
+        errors = self._registry.check_config(config)
+        for watcher in config.watchers:
+            errors += [error.at(config.where.get((error.section, error.option))) for error in self._asked(watcher)]
+        return errors
+
+    def require(self, config: WatcherConfig) -> None:
+        """Refuse a watcher whose streams or hooks do not load, or that an extension finds wrong.
+
+        :raises MessageError: says all that is wrong
+        """
+        errors = self._registry.check_watcher(config) + self._asked(config)
+        if errors:
+            raise MessageError("; ".join(str(error) for error in errors))
+
+    def _asked(self, config: WatcherConfig) -> list[ConfigError]:
+        opinions = self.vote("circus_check_watcher", config=config) if self.has("circus_check_watcher") else []
+        found = (error for opinion in opinions if not isinstance(opinion, Exception) for error in opinion)
+        return [ConfigError(f"watcher:{config.name}", e.option, e.value, why=e.why, fix=e.fix) for e in found]
+
+    def _ask(self, name: str, kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield each opinion of a vote, after the name of whose it is."""
         vote = VOTES[name]
-        opinions: list[Any] = []
         for plugin, caller in self._callers.get(name, {}).items():
             for opinion in self._call(name, plugin, caller, kwargs):
-                opinions.append(opinion)
+                yield plugin, opinion
+                if opinion is False:
+                    return
                 if vote.chain and isinstance(opinion, type(kwargs[vote.chain])):
                     kwargs[vote.chain] = opinion
-            if opinions and opinions[-1] is False:
-                break
-        return opinions
 
     def _call(self, name: str, plugin: str, caller: _Caller, kwargs: Mapping[str, Any]) -> list[Any]:
         try:
@@ -97,6 +128,31 @@ class Hooks:
         if why is not None:
             self._manager.unregister(implementations, name)
         return why
+
+    def _find_rows(self) -> dict[str, Option]:
+        """Return the table of a watcher's options with what modules add to it."""
+        found = dict(table(WatcherConfig))
+        prefixes: dict[str, str] = {}
+        for plugin, answer in list(self._ask("circus_watcher_options", {})):
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                for prefix in answer:
+                    if prefix in prefixes:
+                        raise ValueError(f"{prefix!r} is the prefix of extension {prefixes[prefix]!r} already")
+                rows = [extension_rows(prefix, options_type) for prefix, options_type in answer.items()]
+            except Exception as exc:  # what a stranger's code may raise
+                self._leave_out(plugin, f"has options that cannot be: {exc}", "see circus_watcher_options in the docs")
+                continue
+            prefixes.update(dict.fromkeys(answer, plugin))
+            for more in rows:
+                found.update(more)
+        return found
+
+    def _leave_out(self, plugin: str, why: str, fix: str) -> None:
+        self._manager.unregister(name=plugin)
+        self._registry.mark_broken(Group.EXTENSIONS, plugin, why, fix=fix)
+        self._callers = self._find_callers()
 
     def _find_callers(self) -> dict[str, dict[str, _Caller]]:
         plugins = self._manager.get_plugins()
@@ -133,3 +189,9 @@ def _check_result(name: str, result: object) -> None:
     if vote is not None and not isinstance(result, vote.accepts):
         wanted = " or ".join(accepted.__name__ for accepted in vote.accepts)
         raise TypeError(f"it returned {result!r}; return {wanted} or None")
+    if vote is not None and isinstance(result, (list, tuple)):
+        for item in result:
+            if not isinstance(item, vote.items):
+                raise TypeError(
+                    f"it returned {item!r} in a {type(result).__name__}; return {vote.items.__name__} there"
+                )

@@ -15,18 +15,20 @@ its name, and the next is called as if nothing had happened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
+from circus_core.errors import OptionError
 from circus_core.spawner import SpawnRequest
 
 if TYPE_CHECKING:
     from circus_core.config import Config
     from circus_core.events import Event
     from circus_core.interfaces import ArbiterHandle, WatcherHandle
+    from circus_core.options import WatcherConfig
     from circus_core.states import WatcherState, Wid
 
 PROJECT: Final = "circus"
@@ -41,17 +43,45 @@ class Vote:
 
     :param accepts: types of the results that mean something; ``None`` always means no opinion
     :param chain: the argument that a result of its own type replaces for the implementations that are asked later
+    :param items: what a result that is a list or a tuple holds
     """
 
     accepts: tuple[type[Any], ...]
     chain: str | None = None
+    items: type[Any] = object
 
 
 VOTES: Final[Mapping[str, Vote]] = {
     "circus_before_spawn": Vote((bool, SpawnRequest), chain="request"),
     "circus_before_command": Vote((str,)),
+    "circus_check_watcher": Vote((list, tuple), items=OptionError),
+    "circus_watcher_options": Vote((Mapping,)),
 }
 """The hookspecs that are votes; all others are notifications."""
+
+
+@hookspec
+def circus_watcher_options() -> Mapping[str, type[Any]] | None:
+    """Called once, before a configuration is read, to learn which options of watchers an extension reads. A vote.
+
+    The options become rows of the option table: checked in the ini file, by ``set`` and ``add``, told by ``get``.
+    They reach the extension in ``watcher.config.extra``; :func:`circus_core.options.read_options` makes an instance of
+    the dataclass of them. One that raises, or claims a prefix that is taken, is left out whole.
+
+    :returns: prefix, such as ``hook.tcp_ready``, to a frozen dataclass whose fields are declared with
+        :func:`circus_core.options.option`; a field is written ``prefix.field`` in the section of a watcher
+    """
+
+
+@hookspec
+def circus_check_watcher(config: WatcherConfig) -> Sequence[OptionError] | None:
+    """Called when a watcher was read from a file or changed by a command, before that takes effect. A vote.
+
+    All implementations are asked. One that raises has no opinion. With any error the file is refused, or the command.
+
+    :param config: the watcher as it would be
+    :returns: what is wrong with its options; ``None`` or nothing when all is well
+    """
 
 
 @hookspec

@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from circus_core import _kinds as kinds
 from circus_core import values
 from circus_core._checks import watcher_problems
 from circus_core._environment import child_env
-from circus_core._kinds import NUMBER
+from circus_core._extension_rows import extension_rows, read_options
 from circus_core._rows import Kind, OnChange, Option, option, table
 from circus_core._tables import (
     HOOK_NAMES,
@@ -47,10 +48,13 @@ __all__ = [
     "StreamConfig",
     "WatcherConfig",
     "check_numprocesses",
+    "extension_rows",
     "get_watcher_option",
+    "kinds",
     "make_watcher_config",
     "nearest",
     "option",
+    "read_options",
     "set_watcher_options",
     "table",
     "watcher_options",
@@ -62,8 +66,12 @@ _ENV_OPTIONS: Final = {"copy_env", "copy_path", "virtualenv", "virtualenv_py_ver
 _FREE_NUMBERS: Final = {"retry_in"}  # no watcher uses it, plugins read it from the free-form options
 
 
-def watcher_options(config: WatcherConfig) -> dict[str, Any]:
-    """Return option name to value as the ``options`` command replies them, free-form ones included."""
+def watcher_options(config: WatcherConfig, *, rows: _Rows = _ROWS) -> dict[str, Any]:
+    """Return option name to value as the ``options`` command replies them, free-form ones included.
+
+    :param rows: the table with what extensions add to it; of those options it tells which were given
+    """
+    extra = {key: rows[key].kind.show(value) if key in rows else value for key, value in config.extra.items()}
     reply = {row.name: row.kind.show(getattr(config, row.name)) for row in _ROWS.values() if row.in_reply}
     reply["working_dir"] = config.working_dir or os.getcwd()
     absent: dict[str, str] | None = None if config.is_added else {}
@@ -71,19 +79,20 @@ def watcher_options(config: WatcherConfig) -> dict[str, Any]:
     for name in STREAM_NAMES:
         stream: StreamConfig | None = getattr(config, name)
         reply[f"{name}_conf"] = dict(stream.options) if stream else absent
-    return dict(sorted({**config.extra, **reply}.items()))
+    return dict(sorted({**extra, **reply}.items()))
 
 
-def get_watcher_option(config: WatcherConfig, key: str) -> Any:
+def get_watcher_option(config: WatcherConfig, key: str, *, rows: _Rows = _ROWS) -> Any:
     """Return one option as the ``get`` command replies it: each that ``options`` tells, and each that ``set`` takes.
 
+    :param rows: the table with what extensions add to it
     :raises MessageError: there is none of that name
     """
-    shown = watcher_options(config)
+    shown = watcher_options(config, rows=rows)
     if key in shown:
         return shown[key]
-    if key in _ROWS:
-        return _ROWS[key].kind.show(getattr(config, key))
+    if key in rows:
+        return rows[key].kind.show(getattr(config, key, rows[key].default))
     prefix, _, rest = key.partition(".")
     if key.startswith("rlimit_") and key[7:].lower() in config.rlimits:
         return config.rlimits[key[7:].lower()]
@@ -92,7 +101,7 @@ def get_watcher_option(config: WatcherConfig, key: str) -> Any:
     stream = getattr(config, prefix) if prefix in STREAM_NAMES else None
     if stream is not None and rest in (found := {"class": str(stream.class_name), **stream.options}):
         return found[rest]
-    raise MessageError(f"{key!r} option not found{values.hint(key, tuple({**shown, **_ROWS}))}")
+    raise MessageError(f"{key!r} option not found{values.hint(key, tuple({**shown, **rows}))}")
 
 
 def set_watcher_options(
@@ -297,7 +306,7 @@ def _set_stream_option(config: WatcherConfig, key: str, value: Any) -> _Changed:
 
 def _set_extra(config: WatcherConfig, key: str, value: Any) -> _Changed:
     if key in _FREE_NUMBERS and not isinstance(value, (str, int, float)):
-        raise ValueError(f"{key!r} {NUMBER.complaint}; {NUMBER.fix}")
+        raise ValueError(f"{key!r} {kinds.NUMBER.complaint}; {kinds.NUMBER.fix}")
     if isinstance(value, str) and key in _FREE_NUMBERS:
         value = values.number(value)
     return dataclasses.replace(config, extra={**config.extra, key: value}), OnChange.NOTHING

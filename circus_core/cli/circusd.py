@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -17,14 +17,15 @@ from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
 from circus_core._version import __version__
-from circus_core.config import Config, load
+from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
 from circus_core.daemonize import Daemonizer, daemonize
 from circus_core.direct import DirectSpawner
 from circus_core.errors import CircusError, ConfigErrors
+from circus_core.hooks import Hooks
 from circus_core.machine import machine_problems
 from circus_core.notify import Notifier
-from circus_core.options import CircusConfig
+from circus_core.options import Option
 from circus_core.pacing import longest_delay
 from circus_core.pidfile import PidFile
 from circus_core.registry import Registry
@@ -42,12 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.config is None:
         parser.print_usage()
         return 0
-    read = partial(_read, args)
     if args.check:
-        return _check(read)
+        return _check(args)
     daemonizer = daemonize() if args.daemon else None
     try:
-        _run(read, daemonizer)
+        _run(args, daemonizer)
     except CircusError as exc:
         return _fail(str(exc), daemonizer)
     except KeyboardInterrupt:
@@ -79,21 +79,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(args: argparse.Namespace) -> Config:
+def _load_extensions(args: argparse.Namespace) -> tuple[Registry, Hooks]:
+    """Return what is installed, but what the file says to leave out."""
+    registry = Registry(load_circus(args.config).disable_extensions, load=load_by_stevedore)
+    return registry, Hooks(registry)
+
+
+def _read(args: argparse.Namespace, rows: Mapping[str, Option]) -> Config:
     """Return the configuration in the file, where options of the command line win."""
-    config = load(args.config)
+    config = load(args.config, rows=rows)
     names = ("pidfile", "loglevel", "logoutput", "loggerconfig")
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     return replace(config, circus=replace(config.circus, **given))
 
 
-def _check(read: Callable[[], Config]) -> int:
+def _check(args: argparse.Namespace) -> int:
     try:
-        config = read()
+        _, hooks = _load_extensions(args)
+        config = _read(args, hooks.watcher_rows)
     except ConfigErrors as exc:
         print(exc, file=sys.stderr)
         return 1
-    errors = _make_registry(config.circus).check_config(config)
+    errors = hooks.check_config(config)
     errors += [problem for problems in machine_problems(config).values() for problem in problems]
     for text in (*config.warnings, *errors):
         print(text, file=sys.stderr)
@@ -112,19 +119,15 @@ def _fail(text: str, daemonizer: Daemonizer | None) -> int:
     return 1
 
 
-def _make_registry(circus: CircusConfig) -> Registry:
-    return Registry(circus.disable_extensions, load=load_by_stevedore)
-
-
-def _run(read: Callable[[], Config], daemonizer: Daemonizer | None) -> None:
-    """Serve what *read* returns until told to quit."""
+def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
+    """Serve the configuration in the file until told to quit."""
     notifier = Notifier()  # first: what it takes out of the environment is not for children
     mark_inherited_cloexec()
     born_nofile = raise_nofile_limit()
-    circus = read().circus
-    registry = _make_registry(circus)
-    read_checked = partial(_read_checked, read, registry)
+    registry, hooks = _load_extensions(args)
+    read_checked = partial(_read_checked, args, hooks)
     config = read_checked()
+    circus = config.circus
     log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig)
     for warning in config.warnings:
         logger.warning("%s", warning)
@@ -141,6 +144,7 @@ def _run(read: Callable[[], Config], daemonizer: Daemonizer | None) -> None:
             config,
             spawner=spawner,
             registry=registry,
+            hooks=hooks,
             load=read_checked,
             reopen_logs=log.reopen_logs,
             on_stopping=notifier.stopping,
@@ -148,10 +152,10 @@ def _run(read: Callable[[], Config], daemonizer: Daemonizer | None) -> None:
         asyncio.run(_serve(daemon, notifier, daemonizer))
 
 
-def _read_checked(read: Callable[[], Config], registry: Registry) -> Config:
-    """Return what *read* returns, unless it names extensions that do not load."""
-    config = read()
-    errors = registry.check_config(config)
+def _read_checked(args: argparse.Namespace, hooks: Hooks) -> Config:
+    """Return the configuration in the file, unless it names extensions that do not load, or one finds it wrong."""
+    config = _read(args, hooks.watcher_rows)
+    errors = hooks.check_config(config)
     if errors:
         raise ConfigErrors(errors)
     return config
