@@ -15,7 +15,7 @@ from circus_core.states import ChildId
 End = tuple[ChildId, int | None]
 """A child and its exit code, minus the signal number, ``None`` when somebody else took the status."""
 
-_BATCH: Final = 256
+_BATCH: Final = 64
 
 
 class SweepWatch:

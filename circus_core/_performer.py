@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
 from math import inf
@@ -14,6 +15,8 @@ from circus_core._deaths import Deaths
 from circus_core.reconcile import Desired, Do, Step
 from circus_core.services import logger
 from circus_core.states import WatcherState
+
+_SLICE: Final = 0.002  #: seconds of work after which the loop has its turn
 
 _Act = Callable[[Step], Coroutine[Any, Any, None]]
 
@@ -45,6 +48,8 @@ class Performer:
 
     async def perform(self, steps: Sequence[Step]) -> None:
         """Perform *steps* in order, or fewer when the plan may be stale."""
+        clock = self._actual.services.clock
+        pause_at = clock() + _SLICE
         for do, group in groupby(steps, key=lambda step: step.do):
             if do is Do.SPAWN:
                 wids = [step.wid for step in group if step.wid is not None]
@@ -54,6 +59,9 @@ class Performer:
                 await self._acts[do](step)
                 if self._is_stale():
                     return
+                if clock() > pause_at:
+                    await asyncio.sleep(0)
+                    pause_at = clock() + _SLICE
 
     async def _start(self, step: Step) -> None:
         actual, desired = self._actual, self._desired()

@@ -25,7 +25,7 @@ from circus_core.errors import LifecycleError, SpawnError
 from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
 
-_SLICE: Final = 0.004
+_SLICE: Final = 0.002
 """Seconds of spawning after which the loop has its turn."""
 
 _SIDE_BY_SIDE: Final = 2 * (os.cpu_count() or 1)
