@@ -6,14 +6,16 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
 from circus_core.cli._options import Options
 from circus_core.client import connect
 from circus_core.errors import CallError
-from circus_core.protocol import encode, make_message
+from circus_core.protocol import SYNC_TOPIC, encode, make_message
+
+_NO_EVENT: Final = SYNC_TOPIC.encode()
 
 
 def events(options: Options, topics: Sequence[str], *, on_doubt: Callable[[str], None]) -> Iterator[tuple[str, str]]:
@@ -29,7 +31,8 @@ def events(options: Options, topics: Sequence[str], *, on_doubt: Callable[[str],
         subscriber = _find(context, options, topics, on_doubt)
         while True:
             topic, body = subscriber.recv_multipart()[:2]
-            yield topic.decode("utf-8", "replace"), body.decode("utf-8", "replace")
+            if not topic.startswith(_NO_EVENT):
+                yield topic.decode("utf-8", "replace"), body.decode("utf-8", "replace")
     finally:
         context.destroy(linger=0)
 
