@@ -19,8 +19,7 @@ from circus_core.services import Services, logger
 from circus_core.states import ProcessState, WatcherState, Wid, check_watcher_move
 
 if TYPE_CHECKING:
-    from circus_core.interfaces import ArbiterHandle
-    from circus_core.watcher import Watcher
+    from circus_core.interfaces import ArbiterHandle, WatcherHandle
 
 
 class Actual:
@@ -33,7 +32,7 @@ class Actual:
         self,
         config: WatcherConfig,
         services: Services,
-        watcher: Watcher,
+        watcher: WatcherHandle,
         arbiter: ArbiterHandle,
         wake: Callable[[], None],
     ) -> None:
