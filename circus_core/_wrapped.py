@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
 
-from circus_core import _exec
 from circus_core._descriptors import duplicate
 from circus_core._launch import Launch
 from circus_core._programs import explain_cwd, explain_program, not_found, program_candidates
 from circus_core.errors import SpawnError
+from circus_core.keeper import become
 from circus_core.spawner import Credentials, SpawnRequest
 
 PATIENCE: Final = 30.0
@@ -56,7 +56,7 @@ def wrap(
     errors = _move(writer, free, stack)
     wrapper = Launch(
         program=sys.executable,
-        argv=(sys.executable, "-I", "-S", _exec.__file__, str(spec), str(errors)),
+        argv=(sys.executable, "-I", "-S", become.__file__, str(spec), str(errors)),
         env=dict(os.environ),  # tells where the interpreter's libraries are; the program gets its own
         cwd=None,
         fds=standard | {fd: fd for fd in (*passed, *moved.values(), spec, errors)},
@@ -139,7 +139,7 @@ def explain_report(report: bytes, request: SpawnRequest) -> SpawnError:
         step, number = marshal.loads(report)
     except (ValueError, EOFError, TypeError):
         return SpawnError(f"program {request.argv[0]!r} could not be prepared: {report!r}")
-    return SpawnError(_sentence(step, number, request), errno=number)
+    return SpawnError(explain_step(step, number, request), errno=number)
 
 
 def no_wrapper(error: OSError, request: SpawnRequest) -> SpawnError:
@@ -149,7 +149,8 @@ def no_wrapper(error: OSError, request: SpawnRequest) -> SpawnError:
     return SpawnError(f"{why}; {request.argv[0]!r} needs it to get its user, limits or umask", errno=number)
 
 
-def _sentence(step: str, number: int, request: SpawnRequest) -> str:
+def explain_step(step: str, number: int, request: SpawnRequest) -> str:
+    """Return why the step *step* of preparing the process of *request* gave the errno *number*."""
     reason = os.strerror(number)
     reason = reason[:1].lower() + reason[1:]
     who = request.credentials or _NOBODY

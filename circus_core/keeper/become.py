@@ -1,6 +1,7 @@
-"""The exec wrapper: sets what must be right before a program runs, then becomes it.
+"""Between fork and exec: sets what must be right before a program runs, then becomes it.
 
-Run as a script, ``python -I -S _exec.py SPEC ERROR``, with two descriptors: SPEC holds a marshalled dictionary, ERROR
+The keeper does it in the child that it forked. Where there is no keeper it is run as a script,
+``python -I -S become.py SPEC ERROR``, with two descriptors: SPEC holds a marshalled dictionary, ERROR
 is a pipe that closes when the program runs, or carries ``(step, errno)`` when something could not be set. In that case
 nothing runs. Imports only what is compiled into the interpreter or cheap (8 ms to start; with ``json`` and ``signal``
 15): every such child pays for it.
