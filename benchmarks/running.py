@@ -55,9 +55,10 @@ def running(peer: Peer, count: int) -> Iterator[Running]:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home, start_new_session=True
             )
         began = children.wait(count, START_TIMEOUT)
-        if len(began) < count:
+        alive = sum(procs.is_alive(child.pid) for child in began)
+        if alive < count:
             said = (home / "log").read_text(errors="replace")[-2000:]
-            raise Failed(f"{peer.name}: {len(began)} of {count} processes run after {START_TIMEOUT:g} s: {said}")
+            raise Failed(f"{peer.name}: {alive} of {count} processes run, {len(began)} began: {said}")
         yield Running(peer, home, process.pid, children, started, began)
     finally:
         if process is not None:

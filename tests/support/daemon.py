@@ -77,6 +77,7 @@ class Daemon:
                 cwd=cwd or self.home,
                 env=dict(os.environ if env is None else env),
                 start_new_session=True,
+                preexec_fn=procs.end_with_parent,
             )
         self.pid = self._child.pid
         return self._child

@@ -7,13 +7,21 @@ import os
 import signal
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+IS_LINUX = os.path.exists("/proc/self/stat")
 
 
 def become_subreaper() -> None:
     """From now on orphans of our descendants become our children, so that none can hide."""
-    if os.path.exists("/proc/self/stat"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if IS_LINUX:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """From now on we get ``TERM`` when our parent dies: a test run that is killed leaves no daemon."""
+    if IS_LINUX:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _stat(pid: int) -> list[str] | None:
