@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import os
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Final
+
+_LOOK_PERIOD: Final = 1.0  #: seconds between two looks whether a thread is still there
+_IS_LINUX: Final = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class HookCall:
     """
 
     def __init__(self, function: Callable[..., Any], timeout: float) -> None:
-        self._function = function
+        self._function = _by_position(function) if _names_differ(function) else function
         self._timeout = timeout
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an object may have a coroutine function for its call
@@ -50,7 +56,7 @@ class HookCall:
         return result
 
     async def _in_thread(self, kwargs: Mapping[str, Any]) -> Any:
-        if self._overdue is not None and self._overdue.is_alive():
+        if self._overdue is not None and _runs(self._overdue):
             raise TimeoutError(f"an earlier call, given up after {self._timeout:g}s, still runs")
         self._overdue = None
         loop = asyncio.get_running_loop()
@@ -62,14 +68,23 @@ class HookCall:
             daemon=True,
         )
         thread.start()
-        await asyncio.wait({over}, timeout=self._timeout)
-        if not over.done():
-            self._overdue = thread
-            raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; it goes on in a thread of its own")
+        await self._wait(over, thread)
         outcome = over.result()
         if outcome.error is not None:
             raise _harmless(outcome.error)
         return outcome.value
+
+    async def _wait(self, over: asyncio.Future[_Outcome], thread: threading.Thread) -> None:
+        end_at = time.monotonic() + self._timeout
+        while (left := end_at - time.monotonic()) > 0 and not over.done() and _runs(thread):
+            await asyncio.wait({over}, timeout=min(left, _LOOK_PERIOD))
+        await asyncio.sleep(0)  # a result may be on its way
+        if over.done():
+            return
+        if not _runs(thread):
+            raise HookExitError("it ended its thread without a result")
+        self._overdue = thread
+        raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; it goes on in a thread of its own")
 
     async def _on_loop(self, awaitable: Awaitable[Any], timeout: float) -> Any:
         task = asyncio.ensure_future(_contained(awaitable))
@@ -90,6 +105,28 @@ class HookCall:
             task.exception()  # seen: a late one is nobody's business any more
 
 
+def _names_differ(function: Callable[..., Any]) -> bool:
+    """Return whether a function takes the three documented arguments by position only, as ``hook(w, a, name)`` does."""
+    try:
+        signature = inspect.signature(function)
+        signature.bind_partial(None, None, None)
+    except (TypeError, ValueError):
+        return False
+    try:
+        signature.bind_partial(watcher=None, arbiter=None, hook_name=None)
+    except TypeError:
+        return True
+    return False
+
+
+def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*, watcher: Any, arbiter: Any, hook_name: str, **extras: Any) -> Any:
+        return function(watcher, arbiter, hook_name, **extras)
+
+    return call
+
+
 class HookExitError(Exception):
     """A hook raised ``SystemExit`` or the like."""
 
@@ -107,6 +144,11 @@ async def _contained(awaitable: Awaitable[Any]) -> Any:
         return await awaitable
     except (SystemExit, KeyboardInterrupt) as exc:
         raise _harmless(exc) from exc
+
+
+def _runs(thread: threading.Thread) -> bool:
+    """Return whether *thread* is there; C code can end one behind Python's back, which then takes it for alive."""
+    return thread.is_alive() and (not _IS_LINUX or os.path.exists(f"/proc/self/task/{thread.native_id}"))
 
 
 def _work(

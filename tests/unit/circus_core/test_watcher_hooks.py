@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import ctypes
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -103,6 +104,32 @@ def test_hook_is_given_the_documented_keywords(is_async: bool) -> None:
     assert [(type(e), e.watcher) for e in bench.events] == [(HookSucceeded, "web")]
 
 
+def by_other_names(w: object, a: object, name: str) -> object:
+    return (w, a, name) == ("the watcher", "the arbiter", "after_start")
+
+
+async def coroutine_by_other_names(w: object, a: object, name: str) -> object:
+    return by_other_names(w, a, name)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        pytest.param(by_other_names, id="function"),
+        pytest.param(coroutine_by_other_names, id="coroutine"),
+        pytest.param(lambda *args: args[2] == "after_start", id="any-number"),
+        pytest.param(lambda w, arbiter, hook_name: hook_name == "after_start", id="one-name-differs"),
+        pytest.param(lambda *args, **kwargs: kwargs["hook_name"] == "after_start" and not args, id="anything"),
+    ],
+)
+def test_hook_that_names_its_arguments_otherwise_is_given_them_by_position(hook: Target) -> None:
+    assert Bench(after_start=hook).call("after_start")
+
+
+def test_hook_by_position_is_given_the_keywords_of_its_kind() -> None:
+    assert Bench(after_spawn=lambda w, a, n, pid: pid == 7).call("after_spawn", pid=7)
+
+
 @pytest.mark.parametrize(("value", "goes_on"), [(True, True), ("yes", True), (False, False), (None, False), (0, False)])
 @pytest.mark.parametrize("name", STRICT + TOLERANT)
 def test_falsy_result_refuses_and_is_a_success_all_the_same(name: str, value: object, goes_on: bool) -> None:
@@ -157,16 +184,38 @@ def test_awaitable_that_a_plain_function_returns_is_awaited() -> None:
 
 
 def test_function_that_hangs_counts_as_failed_and_costs_one_thread(release: threading.Event) -> None:
-    bench = Bench(timeout=0.05, before_start=lambda **_: release.wait(60))
-    before = threading.active_count()
+    threads: list[threading.Thread] = []
+
+    def hangs(**_: Any) -> bool:
+        threads.append(threading.current_thread())
+        return release.wait(60)
+
+    bench = Bench(timeout=0.05, before_start=hangs)
 
     assert bench.call("before_start") is False
     assert bench.call("before_start") is False
-    assert threading.active_count() == before + 1
+    assert len(threads) == 1
     assert bench.errors == [
         "no result in 0.05s, hook_timeout; it goes on in a thread of its own",
         "an earlier call, given up after 0.05s, still runs",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_hook_that_ends_its_thread_behind_pythons_back_fails_soon_and_is_called_again() -> None:
+    calls: list[str] = []
+
+    def ends_its_thread(**_: Any) -> bool:
+        calls.append("called")
+        if len(calls) == 1:
+            ctypes.CDLL(None).pthread_exit(None)
+        return True
+
+    bench = Bench(timeout=60, before_start=ends_its_thread)
+
+    assert bench.call("before_start") is False
+    assert bench.call("before_start") is True
+    assert bench.errors == ["it ended its thread without a result"]
 
 
 def test_hook_is_called_again_once_the_late_call_is_over(release: threading.Event) -> None:
