@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from circus_core.command_line import names_a_socket
 from circus_core.config import Config
-from circus_core.options import CircusConfig, OnChange, Option, PluginConfig, SocketConfig, WatcherConfig, table
+from circus_core.options import CircusConfig, OnChange, Option, SocketConfig, WatcherConfig, table
 
 VOLATILE: Final = frozenset({"__CF_USER_TEXT_ENCODING", "PS1", "COMP_WORDBREAKS", "PROMPT_COMMAND"})
 """Variables whose change is no reason to restart anything."""
@@ -21,7 +21,7 @@ _HOT_FIELDS: Final = {"hooks", "extra"}
 
 
 class Action(Enum):
-    """What happens to one watcher, socket or plugin; the values are what ``reloadconfig --dry-run`` prints."""
+    """What happens to one watcher or socket; the values are what ``reloadconfig --dry-run`` prints."""
 
     KEEP = "keep"
     CHANGE = "change"
@@ -34,7 +34,7 @@ class Action(Enum):
 class Step:
     """What happens to one section.
 
-    :param kind: ``watcher``, ``socket`` or ``plugin``
+    :param kind: ``watcher``, also for the one of a plugin, or ``socket``
     :param options: what differs; for a watcher that restarts because of a socket, ``socket:NAME``
     """
 
@@ -46,7 +46,7 @@ class Step:
     @property
     def what(self) -> str:
         """The section, such as ``watcher:web``."""
-        return self.name if self.kind == "plugin" else f"{self.kind}:{self.name}"
+        return self.name if self.name.startswith("plugin:") else f"{self.kind}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,6 @@ def diff(old: Config, new: Config, watcher_rows: Mapping[str, Option] = table(Wa
         steps=(
             *sockets,
             *(_with_sockets(step, by_name.get(step.name), gone) for step in watchers),
-            *_steps("plugin", old.plugins, new.plugins),
         ),
         hot=tuple(name for name in circus if rows[name].on_change is OnChange.NOTHING),
         restarts_daemon=tuple(name for name in circus if rows[name].on_change is not OnChange.NOTHING),
@@ -98,7 +97,7 @@ def uses_sockets(config: WatcherConfig, names: Iterable[str]) -> set[str]:
     return {name for name in names if takes_all or name in named}
 
 
-_Named = WatcherConfig | SocketConfig | PluginConfig
+_Named = WatcherConfig | SocketConfig
 
 
 def _steps(

@@ -306,4 +306,9 @@ class PluginConfig:
     name: str
     use: str = option(kinds.NAME, "", "Name of an installed plugin, or the dotted path of a class.")
     priority: int = option(kinds.INT, 1, "Watchers with a higher one start first, stop last.")
+    group: str | None = option(
+        kinds.NAME,
+        None,
+        "Plugins of one group share a process, in the watcher ``plugin:GROUP``; one that blocks holds up the others.",
+    )
     options: Mapping[str, str] = field(default_factory=dict)

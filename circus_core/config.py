@@ -11,6 +11,7 @@ from circus_core._expand import EnvVariables
 from circus_core._includes import read_all
 from circus_core._ini import Ini
 from circus_core._names import check_names
+from circus_core._plugin_checks import check_plugins
 from circus_core._report import Report
 from circus_core._sections import read_circus, read_plugins, read_sockets, warn_unknown_sections
 from circus_core._watcher_sections import read_watchers
@@ -63,6 +64,7 @@ def load(
     watchers = read_watchers(ini, report, environ, env, rows)
     plugins = read_plugins(ini, report, variables)
     check_names(report, circus, watchers, sockets)
+    check_plugins(report, plugins)
     if report.errors:
         raise ConfigErrors(report.sorted_errors())
     return Config(

@@ -15,6 +15,7 @@ from typing import Any, Final
 import zmq
 
 from circus_core.arbiter import Arbiter, End
+from circus_core.companions import with_companions
 from circus_core.config import Config
 from circus_core.controller import Controller
 from circus_core.discovery import Discovery
@@ -165,16 +166,23 @@ class Daemon:
             faces=self._faces,
         )
         self._arbiter = Arbiter(
-            self._config,
+            self._complete(self._config),
             services,
             endpoint=self._controller.endpoint.address if self._controller else "",
             pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
-            load=self._load,
+            load=lambda: self._complete(self._load()),
             on_end=self._end,
             reopen_logs=self._reopen_logs,
             on_stopping=self._on_stopping,
         )
         self._faces.arbiter_made(self._arbiter)
+
+    def _complete(self, config: Config) -> Config:
+        return with_companions(
+            config,
+            endpoint=self._controller.endpoint.address if self._controller else "",
+            pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
+        )
 
     async def _open_sockets(self) -> None:
         given = [config for config in self._config.sockets if config.name in self._given]

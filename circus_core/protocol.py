@@ -24,8 +24,8 @@ DEFAULT_ENDPOINT_STATS: Final = "tcp://127.0.0.1:5557"
 DEFAULT_ENDPOINT_MULTICAST: Final = "udp://237.219.251.97:12027"
 
 SYNC_TOPIC: Final = "sync."
-"""A subscription to events that starts so is answered by one message of its whole topic: what the same socket subscribed
-to before is in effect."""
+"""A subscription to events that starts so is answered by one message of its whole topic: what the same socket
+subscribed to before is in effect."""
 
 MAX_BYTES: Final = 1 << 20
 """The largest message body that is read."""

@@ -18,7 +18,7 @@ from circus_core import _catalog, _dotted
 from circus_core._catalog import Extension, Group, State
 from circus_core._entry_points import EntryPoint
 from circus_core.arguments import schema
-from circus_core.errors import ConfigError, ExtensionError, MessageError
+from circus_core.errors import ConfigError, ExtensionError, MessageError, OptionError
 from circus_core.interfaces import Command, ExtensionInfo
 
 if TYPE_CHECKING:
@@ -161,9 +161,14 @@ class Registry:
             raise MessageError("; ".join(str(error) for error in errors))
 
     def check_plugin(self, config: PluginConfig) -> list[ConfigError]:
-        """Return an error when the plugin class does not load."""
-        error = self._config_error(f"plugin:{config.name.removeprefix('plugin:')}", Group.PLUGINS, "use", config.use)
-        return [error] if error else []
+        """Return an error when the plugin class does not load, else one for each option that it cannot use."""
+        section = f"plugin:{config.name.removeprefix('plugin:')}"
+        error = self._config_error(section, Group.PLUGINS, "use", config.use)
+        if error:
+            return [error]
+        check = getattr(self.plugin(config.use), "check_options", None)
+        wrong: list[OptionError] = check(config.options) if check else []
+        return [ConfigError(section, each.option, each.value, why=each.why, fix=each.fix) for each in wrong]
 
     def _config_error(self, section: str, group: Group, option: str, value: Any) -> ConfigError | None:
         try:

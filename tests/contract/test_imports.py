@@ -36,6 +36,7 @@ LAYERS: Final = (
         "busy",
         "changes",
         "command_line",
+        "companions",
         "config",
         "daemonize",
         "direct",
@@ -50,6 +51,8 @@ LAYERS: Final = (
         "output",
         "pacing",
         "pidfile",
+        "plugin_options",
+        "plugin_watchers",
         "process",
         "procinfo",
         "reconcile",
@@ -62,7 +65,7 @@ LAYERS: Final = (
     {"watcher"},
     {"arbiter", "publisher"},
     {"client", "controller", "daemon"},
-    {"embedding"},
+    {"embedding", "plugin"},
     {"cli"},
 )
 MAY_SLEEP: Final = {"circus_core.output.pump"}  # on a thread of its own

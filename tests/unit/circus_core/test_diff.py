@@ -12,7 +12,6 @@ from circus_core.config import Config
 from circus_core.options import (
     CircusConfig,
     HookConfig,
-    PluginConfig,
     Respawn,
     SocketConfig,
     StreamConfig,
@@ -33,14 +32,12 @@ def of_watcher(before: WatcherConfig, after: WatcherConfig) -> tuple[Action, tup
 
 
 def test_nothing_changes() -> None:
-    config = Config(
-        watchers=(watcher(),), sockets=(SocketConfig(name="s"),), plugins=(PluginConfig(name="plugin:p", use="x"),)
-    )
+    config = Config(watchers=(watcher(), watcher("plugin:p")), sockets=(SocketConfig(name="s"),))
 
     found = diff(config, dataclasses.replace(config, path="elsewhere", warnings=("odd",)))
 
     assert {step.action for step in found.steps} == {Action.KEEP}
-    assert [step.what for step in found.steps] == ["socket:s", "watcher:w", "plugin:p"]
+    assert [step.what for step in found.steps] == ["socket:s", "plugin:p", "watcher:w"]
     assert (found.hot, found.restarts_daemon) == ((), ())
 
 
@@ -90,14 +87,13 @@ def test_variables_of_a_shell_are_no_change() -> None:
 
 def test_added_and_removed() -> None:
     old = Config(watchers=(watcher("a"),), sockets=(SocketConfig(name="s"),))
-    new = Config(watchers=(watcher("b"),), plugins=(PluginConfig(name="plugin:p"),))
+    new = Config(watchers=(watcher("b"),))
 
     found = diff(old, new)
 
     assert found.named("watcher", Action.ADD) == ["b"]
     assert found.named("watcher", Action.REMOVE) == ["a"]
     assert found.named("socket", Action.REMOVE) == ["s"]
-    assert found.named("plugin", Action.ADD) == ["plugin:p"]
 
 
 @pytest.mark.parametrize(
