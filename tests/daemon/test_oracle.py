@@ -6,6 +6,7 @@ Each side runs in the same test on the same ini file. What may differ stands in 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.differs("runs both by itself")
 
 DRIVER = Path(__file__).parents[1] / "support" / "oracle_driver.py"
 Call = tuple[str, dict[str, Any]]
+#: `circus` is the name of both packages: nothing may lead its programs to ours
+THEIR_ENV = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 ALL = """
     add decr dstats get globaloptions incr ipython kill list listen listsockets numprocesses numwatchers options quit
@@ -168,8 +171,8 @@ def both() -> Iterator[dict[str, Daemon]]:
     """Our circusd and the published one, on the same ini file."""
     procs.become_subreaper()
     daemons = {"ours": Daemon(flavour.ours()), "theirs": Daemon(flavour.published())}
-    for daemon in daemons.values():
-        daemon.start(*sections(daemon.home))
+    for name, daemon in daemons.items():
+        daemon.start(*sections(daemon.home), env=THEIR_ENV if name == "theirs" else None)
         daemon.wait_ready("alpha")
     yield daemons
     for daemon in daemons.values():
@@ -181,6 +184,7 @@ def drive(daemon: Daemon, calls: list[Call]) -> list[dict[str, Any]]:
     done = subprocess.run(
         [str(oracle.scripts() / "python"), str(DRIVER)],
         input=json.dumps({"endpoint": daemon.endpoint, "calls": calls}),
+        env=THEIR_ENV,
         capture_output=True,
         text=True,
         timeout=100,
@@ -300,9 +304,9 @@ def test_the_published_circusctl_shows_the_same(both: dict[str, Daemon]) -> None
         daemon.flavour = both["theirs"].flavour
         seen[name] = []
         for words in WORDS:
-            done = daemon.ctl("--timeout", "15", *words)
+            done = daemon.ctl("--timeout", "15", *words, env=THEIR_ENV)
             while "already running" in done.stderr:
-                done = daemon.ctl("--timeout", "15", *words)
+                done = daemon.ctl("--timeout", "15", *words, env=THEIR_ENV)
             seen[name].append((done.returncode, shown(done.stdout)))
     found = [
         f"{words}: {theirs} there, {ours} here"
@@ -319,7 +323,7 @@ def test_the_published_circusctl_listens_to_our_events(daemon: Daemon) -> None:
             [str(oracle.scripts() / "circusctl"), "--endpoint", daemon.pubsub_endpoint, "listen", "watcher.w"],
             stdout=heard,
             stderr=subprocess.STDOUT,
-            env={"PYTHONUNBUFFERED": "1"},
+            env={**THEIR_ENV, "PYTHONUNBUFFERED": "1"},
         )
 
     def has_heard() -> bool:

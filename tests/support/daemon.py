@@ -77,7 +77,7 @@ class Daemon:
                 cwd=cwd or self.home,
                 env=dict(os.environ if env is None else env),
                 start_new_session=True,
-                preexec_fn=procs.end_with_parent,
+                preexec_fn=procs.end_with_parent,  # noqa: PLW1509  no thread of a test runs when it launches
             )
         self.pid = self._child.pid
         return self._child
