@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from circus_core._output import WatcherOutput
-from circus_core.events import Event
+from circus_core.events import Event, HookFailed
 from circus_core.hooks import WatcherHooks
 from circus_core.options import WatcherConfig
 from circus_core.pacing import QUICK_DEATH, Pacing
@@ -51,6 +52,7 @@ class Actual:
         self.last_life = inf  #: seconds that the process lived which ended last by itself
         self.reload_error: str | None = None  #: why the last graceful reload was given up
         self.restarts = 0
+        self._given_up: asyncio.Future[None] | None = None
         self._watcher = watcher
         self._arbiter = arbiter
         self.hooks = self._make_hooks()
@@ -88,6 +90,27 @@ class Actual:
     def shrink(self, count: int) -> None:
         """Note that *count* fewer processes are desired: slots that are done go first."""
         self.observed.finished = max(0, self.observed.finished - max(0, count))
+
+    async def may_go_on(self, hook: str, **extras: Any) -> bool:
+        """Call a hook of the start of the watcher, or of a process; one that is slow does not hold up a stop."""
+        if not self.hooks.calls(hook):
+            return True
+        call = asyncio.ensure_future(self.hooks.call(hook, **extras))
+        self._given_up = given_up = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait({call, given_up}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._given_up = None
+            call.cancel()  # no effect on one that is done
+        if call.done() and not call.cancelled():
+            return call.result()
+        self.publish(HookFailed(watcher=self.config.name, name=hook, error="given up: the watcher is to stop"))
+        return False
+
+    def give_up_start(self) -> None:
+        """Wait no longer for a hook that decides whether the watcher starts: it is to stop."""
+        if self._given_up is not None and not self._given_up.done():
+            self._given_up.set_result(None)
 
     def running(self) -> list[Process]:
         """Return the processes that nobody asked to end."""

@@ -45,7 +45,7 @@ class Births:
         requests: list[tuple[Wid, SpawnRequest]] = []
         with contextlib.ExitStack() as cleanup:
             for wid in wids:
-                if not await actual.hooks.call("before_spawn"):
+                if not await actual.may_go_on("before_spawn"):
                     actual.fail("hook before_spawn refused")
                     return
                 request = self._request(wid, desired, cleanup)
@@ -86,7 +86,7 @@ class Births:
         actual.output.attach(process, spawned)
         actual.services.children.claim(spawned.child, lambda exited: self._on_exit(process, exited))
         logger.debug("running %s process [pid %d]", config.name, spawned.pid)
-        if not await actual.hooks.call("after_spawn", pid=process.pid):
+        if not await actual.may_go_on("after_spawn", pid=process.pid):
             actual.fail("hook after_spawn refused")
             return
         actual.publish(

@@ -71,7 +71,7 @@ class Performer:
         observed.spawned_at = -inf
         actual.reason = None
         actual.forget_failures()
-        if not await actual.hooks.call("before_start"):
+        if not await actual.may_go_on("before_start"):
             actual.reason = "hook before_start refused"
             return
         if desired.numprocesses == 0:
@@ -81,7 +81,7 @@ class Performer:
 
     async def _activate(self, step: Step) -> None:
         actual = self._actual
-        if not await actual.hooks.call("after_start"):
+        if not await actual.may_go_on("after_start"):
             actual.fail("hook after_start refused")
             return
         actual.move(WatcherState.ACTIVE)

@@ -31,7 +31,8 @@ from circus_core.services import Services, logger
 from circus_core.states import ProcessState, WatcherState
 
 if TYPE_CHECKING:
-    from circus_core.interfaces import ArbiterHandle
+    from circus_core.events import Event
+    from circus_core.interfaces import ArbiterHandle, Stream
 
 
 class Watcher:
@@ -105,6 +106,14 @@ class Watcher:
         """Return one option as ``get`` replies it."""
         return get_watcher_option(self.config, name, rows=self._services.hooks.watcher_rows)
 
+    def stream(self, name: str) -> Stream | None:
+        """Return the stream called ``stdout`` or ``stderr`` while it is open."""
+        return self._actual.output.stream(name)
+
+    def publish(self, event: Event) -> None:
+        """Publish an event about it."""
+        self._services.publish(event)
+
     async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
         """Let hooks add to the figures of one of its processes."""
         await self._actual.hooks.extend_stats(pid, stats)
@@ -142,11 +151,13 @@ class Watcher:
     def stop(self) -> PendingChange:
         """Desire it stopped."""
         self._desire(is_running=False, is_held=False)
+        self._actual.give_up_start()
         return self._changed("stop")
 
     def restart(self, *, held: bool = False) -> PendingChange:
         """Desire it stopped, then running."""
         self._desire(is_running=True, run=self._desired.run + 1, is_held=held)
+        self._actual.give_up_start()
         return self._changed("restart", needs_running=True)
 
     def release(self) -> None:

@@ -144,6 +144,21 @@ def test_hook_that_hangs_does_not_hold_up_the_daemons_end(daemon: Daemon) -> Non
     assert daemon.stop() == 0
 
 
+@pytest.mark.differs("a hook that hangs holds up the end there")
+@pytest.mark.parametrize("hook", ["before_start", "before_spawn", "after_spawn", "after_start"])
+def test_a_stop_does_not_wait_for_a_hook_of_the_start(daemon: Daemon, hook: str) -> None:
+    daemon.start(PYTHONPATH, hooked("slow", {hook: "hang"}, hook_timeout=60, autostart=False))
+    events = daemon.events()
+    daemon.call("start", name="slow")
+    wait_for(lambda: called(daemon), "the hook to be called")
+
+    daemon.call("stop", name="slow", waiting=True)
+
+    assert daemon.status("slow") == "stopped"
+    (failure,) = [e.data for e in events.until("watcher.slow.hook_failure") if e.action == "hook_failure"]
+    assert failure["error"] == "given up: the watcher is to stop"
+
+
 @pytest.mark.differs("the command fails there")
 def test_stats_hook_adds_figures(daemon: Daemon) -> None:
     daemon.start(PYTHONPATH, hooked("web", {"extended_stats": "add_figure"}))
