@@ -13,6 +13,7 @@ class Figures(NamedTuple):
     :param created: Unix time of its start
     :param vms: bytes of its address space
     :param rss: bytes of it that are in memory
+    :param threads: how many it has
     """
 
     pid: int
@@ -24,3 +25,4 @@ class Figures(NamedTuple):
     created: float | None
     vms: int | None
     rss: int | None
+    threads: int = 1

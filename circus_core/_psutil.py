@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import psutil
@@ -46,6 +47,32 @@ def read_figures(pid: int) -> Figures | None:
         return _figures(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return None
+
+
+def read_some_figures(pids: Iterable[int]) -> dict[int, Figures]:
+    """Return the figures of those of *pids* that are there."""
+    found = ((pid, read_figures(pid)) for pid in pids)
+    return {pid: figures for pid, figures in found if figures is not None}
+
+
+def read_children(parents: Mapping[int, Figures]) -> dict[int, list[Figures]]:
+    """Return pid to the direct children of that process, for those of *parents* that have any."""
+    found: dict[int, list[Figures]] = defaultdict(list)
+    for figures in read_all_figures().values():
+        if figures.ppid in parents:
+            found[figures.ppid].append(figures)
+    return found
+
+
+class KeptOpen:
+    """Reads figures of the same processes again and again."""
+
+    def read_some_figures(self, pids: Iterable[int]) -> dict[int, Figures]:
+        """Return the figures of those of *pids* that are there."""
+        return read_some_figures(pids)
+
+    def close(self) -> None:
+        """Keep nothing any more."""
 
 
 def read_all_figures() -> dict[int, Figures]:

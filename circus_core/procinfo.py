@@ -6,10 +6,10 @@ import os
 import pwd
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from typing import Any, Final
 
 if os.path.exists("/proc/self/stat"):
@@ -30,6 +30,7 @@ ProcessInfo = dict[str, Any]
 
 _SHORTEST: Final = 0.1  # seconds; in less the kernel's clock of processor time ticks too seldom
 _FORGOTTEN: Final = 900.0  # seconds after which a process that nobody asks for is dropped
+_NAMES_HOLD: Final = 10.0  # seconds; a program may change its name at any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,47 +41,66 @@ class _Sample:
     percent: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    birth: float
+    command: str
+    user: str
+    until: float
+
+
 class Sampler:
     """Reads processes, and remembers of each one what it takes to tell its share of the processor since then.
 
     May be used by several threads.
 
     :param clock: seconds, monotonic
+    :param is_periodic: the same processes are sampled over and over: keep a descriptor of each, and the names of its
+        program and its user for some seconds
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_periodic: bool = False) -> None:
         self._clock = clock
         self._samples: dict[int, _Sample] = {}
+        self._names: dict[int, _Names] = {}
+        self._kept_open = _source.KeptOpen() if is_periodic else None
         self._total_memory = _source.total_memory()
         self._lock = threading.Lock()
 
-    def sample(self, pids: Iterable[int], *, with_children: bool = True) -> dict[int, ProcessInfo | str]:
+    def sample(
+        self, pids: Iterable[int], *, with_children: bool = True, min_age: float = 0.0
+    ) -> dict[int, ProcessInfo | str]:
         """Return the process-info object of each of *pids*, :data:`GONE` for one that is not there.
 
-        :param with_children: read the direct children too, by one look at every process of the machine; else
-            ``children`` is empty
+        :param with_children: read the direct children too; else ``children`` is empty
+        :param min_age: seconds since *pids* were told: what is younger has but the pid of the process that was meant
         """
         wanted = list(pids)
         with self._lock:
             now = self._clock()
-            if with_children:
-                known: Mapping[int, Figures] = _source.read_all_figures()
-            else:
-                found = ((pid, _source.read_figures(pid)) for pid in wanted)
-                known = {pid: figures for pid, figures in found if figures is not None}
-            below = _by_parent(known.values(), set(wanted)) if with_children else {}
+            read = self._kept_open.read_some_figures if self._kept_open else _source.read_some_figures
+            known = read(wanted)
+            below = _source.read_children(known) if with_children else {}
             result: dict[int, ProcessInfo | str] = {}
             for pid in wanted:
+                info = None
                 if pid in known:
                     children = [self._info(child, now) for child in below.get(pid, ())]
-                    result[pid] = self._info(known[pid], now, children)
-                else:
-                    result[pid] = GONE
+                    info = self._info(known[pid], now, children)
+                result[pid] = GONE if info is None or _is_younger(info, min_age) else info
             self._forget_old(now)
             return result
 
+    def close(self) -> None:
+        """Let go of the processes, and of what is known of them."""
+        with self._lock:
+            self._samples.clear()
+            self._names.clear()
+            if self._kept_open:
+                self._kept_open.close()
+
     def _info(self, figures: Figures, now: float, children: Sequence[ProcessInfo] = ()) -> ProcessInfo:
-        command = _source.read_command(figures.pid)
+        names = self._names_of(figures, now)
         info: ProcessInfo = {
             "mem_info1": UNREADABLE if figures.rss is None else human_size(figures.rss),
             "mem_info2": UNREADABLE if figures.vms is None else human_size(figures.vms),
@@ -88,17 +108,32 @@ class Sampler:
             "mem": UNREADABLE if figures.rss is None else round(100 * figures.rss / self._total_memory, 3),
             "ctime": UNREADABLE if figures.cpu_time is None else human_cpu_time(figures.cpu_time),
             "pid": figures.pid,
-            "username": _user_name(_source.read_uid(figures.pid)),
+            "username": names.user,
             "nice": "Zombie" if figures.is_zombie else _or_unreadable(figures.nice),
             "create_time": UNREADABLE,
             "age": UNREADABLE,
-            "cmdline": UNREADABLE if command is None else os.path.basename(command),
+            "cmdline": names.command,
             "children": list(children),
         }
         if figures.created is not None:
             info["create_time"] = round(figures.created, 2)
             info["age"] = round(max(0.0, time.time() - figures.created), 2)
         return info
+
+    def _names_of(self, figures: Figures, now: float) -> _Names:
+        names = self._names.get(figures.pid) if self._kept_open else None
+        if names is None or names.birth != figures.birth or now > names.until:
+            command = _source.read_command(figures.pid)
+            names = _Names(
+                birth=figures.birth,
+                command=UNREADABLE if command is None else os.path.basename(command),
+                user=_user_name(_source.read_uid(figures.pid)),
+                # What has just begun is about to become another program, or another user.
+                until=now + _NAMES_HOLD if figures.pid in self._samples else -inf,
+            )
+            if self._kept_open:
+                self._names[figures.pid] = names
+        return names
 
     def _percent(self, figures: Figures, cpu_time: float, now: float) -> float:
         """Return the share of one processor that a process had since it was sampled before."""
@@ -116,6 +151,7 @@ class Sampler:
         old = [pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN]
         for pid in old:
             del self._samples[pid]
+            self._names.pop(pid, None)
 
 
 def descendants(pid: int, recursive: bool) -> list[int]:
@@ -146,12 +182,8 @@ def human_cpu_time(seconds: float) -> str:
     return f"{hundredths // 6000 % 60}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
 
 
-def _by_parent(processes: Collection[Figures], parents: set[int]) -> dict[int, list[Figures]]:
-    children = defaultdict(list)
-    for figures in processes:
-        if figures.ppid in parents:
-            children[figures.ppid].append(figures)
-    return children
+def _is_younger(info: ProcessInfo, min_age: float) -> bool:
+    return min_age > 0 and isinstance(info["age"], float) and info["age"] < min_age
 
 
 def _or_unreadable(value: int | None) -> int | str:

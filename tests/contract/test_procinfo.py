@@ -14,6 +14,7 @@ import pytest
 
 from circus_core import _psutil
 from circus_core.procinfo import GONE, ProcessInfo, Sampler, descendants
+from tests.support.waiting import wait_for
 
 KEYS = {
     "mem_info1",
@@ -129,3 +130,46 @@ def test_importing_it_does_not_import_psutil() -> None:
     script = "import sys, circus_core.procinfo; sys.exit('psutil' in sys.modules)"
     root = str(Path(__file__).parents[2])
     assert subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": root}, check=False).returncode == 0
+
+
+def test_sampler_that_keeps_processes_open_reads_the_same_and_lets_go() -> None:
+    sampler = Sampler(is_periodic=True)
+    with family() as (parent, child, _):
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(2):
+            result = sampler.sample([parent, child, NO_PID], with_children=False)
+            fresh = Sampler().sample([parent, child, NO_PID], with_children=False)
+            for pid in (parent, child):
+                ours, theirs = result[pid], fresh[pid]
+                assert isinstance(ours, dict) and isinstance(theirs, dict)
+                assert [ours[key] for key in ("pid", "username", "cmdline", "create_time")] == [
+                    theirs[key] for key in ("pid", "username", "cmdline", "create_time")
+                ]
+            assert result[NO_PID] == GONE
+        assert len(os.listdir("/proc/self/fd")) == before + 2
+        sampler.sample([child], with_children=False)
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        sampler.close()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_process_that_is_younger_than_the_list_is_another_one() -> None:
+    with family() as (parent, _, _):
+        assert Sampler().sample([parent], min_age=3600) == {parent: GONE}
+        assert isinstance(Sampler().sample([parent], min_age=0.001)[parent], dict)
+
+
+def test_program_that_becomes_another_one_changes_its_name() -> None:
+    script = "import os; print(flush=True); input(); os.execvp('sleep', ['sleep', '60'])"
+    sampler = Sampler(is_periodic=True)
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", script], stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert one(sampler, process.pid)["cmdline"].startswith("python")
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n", "the other program")
+        assert one(sampler, process.pid)["cmdline"] == "sleep"
+        process.kill()
+    sampler.close()
