@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
-from typing import Final
 
-from circus_core.errors import CircusError
+from circus_core.interfaces import Chunk, Stream
 from circus_core.options import StreamConfig, WatcherConfig
+from circus_core.outlets import OUTPUTS, outlet, own_output, ring_size
 from circus_core.output import Target, Token, make_stream
 from circus_core.process import Process
 from circus_core.services import Services, logger
 from circus_core.spawner import Spawned
-
-_NAMES: Final = ("stdout", "stderr")
 
 
 class WatcherOutput:
@@ -24,25 +21,29 @@ class WatcherOutput:
         self._config = config
         self._services = services
         self._targets: dict[str, Target] = {}
-        self._joined: dict[str, set[Token]] = {name: set() for name in _NAMES}
+        self._made: dict[str, tuple[StreamConfig, Stream]] = {}
+        self._joined: dict[str, set[Token]] = {name: set() for name in OUTPUTS}
+        self._rings = services.pump.rings.of(config.name)
+        self._rings.resize(ring_size(config))
 
     def reconfigure(self, config: WatcherConfig) -> None:
         """Take another configuration; a stream that is open is replaced at once by one that differs."""
-        old, self._config = self._config, config
-        for name in list(self._targets):
-            conf = _stream(config, name)
-            if conf != _stream(old, name):
-                before = self._targets.pop(name)
-                if conf is not None:
-                    self._open(name, conf)
-                    if name in self._targets:
-                        self._services.pump.move(self._joined[name], self._targets[name])
-                self._services.pump.close_target(before)
+        self._config = config
+        self._rings.resize(ring_size(config))
+        for name, target in list(self._targets.items()):
+            # What still has a pipe goes on writing to it until it is replaced.
+            conf = outlet(config, name) or own_output(name)
+            if conf == self._made[name][0]:
+                self._services.pump.set_on_error(target, config.stream_on_error)
+                continue
+            self._open(name, conf)
+            self._services.pump.move(self._joined[name], self._targets[name])
+            self._services.pump.close_target(target)
 
     def open(self) -> None:
         """Open the streams that are not open yet."""
-        for name in _NAMES:
-            conf = _stream(self._config, name)
+        for name in OUTPUTS:
+            conf = outlet(self._config, name)
             if conf is not None and name not in self._targets:
                 self._open(name, conf)
 
@@ -52,21 +53,35 @@ class WatcherOutput:
             self._services.pump.close_target(target)
         self._targets.clear()
 
+    def stream(self, name: str) -> Stream | None:
+        """Return the stream called ``stdout`` or ``stderr`` while it is open."""
+        return self._made[name][1] if name in self._targets else None
+
+    def lost(self) -> int:
+        """Return how many bytes no stream took."""
+        return self._services.pump.lost(self._config.name)
+
+    def errors(self) -> dict[str, str]:
+        """Return why a stream fails now, by name, of those that do."""
+        reports = {name: target.report().error for name, target in self._targets.items()}
+        return {name: error for name, error in reports.items() if error is not None}
+
     def attach(self, process: Process, spawned: Spawned) -> None:
         """Move what *process* prints to the streams."""
         tokens = []
-        for name, fd in zip(_NAMES, (spawned.stdout, spawned.stderr), strict=True):
+        for name, fd in zip(OUTPUTS, (spawned.stdout, spawned.stderr), strict=True):
             if fd is None:
                 continue
-            conf = _stream(self._config, name)
-            if name not in self._targets and conf is not None:
-                self._open(name, conf)
-            target = self._targets.get(name)
-            if target is None:
-                os.close(fd)
-                continue
+            if name not in self._targets:
+                self._open(name, outlet(self._config, name) or own_output(name))
             token = self._services.pump.add(
-                fd, target, watcher=self._config.name, wid=process.wid, pid=process.pid, name=name
+                fd,
+                self._targets[name],
+                watcher=self._config.name,
+                wid=process.wid,
+                pid=process.pid,
+                name=name,
+                rings=self._rings,
             )
             tokens.append(token)
             self._joined[name].add(token)
@@ -87,11 +102,18 @@ class WatcherOutput:
         where = f"watcher:{self._config.name} {name}_stream"
         try:
             stream = make_stream(conf.class_name, conf.options, self._services.registry.stream)
-        except (CircusError, TypeError, ValueError, OSError) as exc:
+        except Exception as exc:  # the constructor may be a stranger's
             logger.error("[%s] class = %r cannot be made: %s; its output is lost", where, conf.class_name, exc)
-            return
-        self._targets[name] = self._services.pump.target(stream, name=where)
+            stream = _Unmade(f"{conf.class_name!r} cannot be made: {exc}")
+        self._made[name] = conf, stream
+        self._targets[name] = self._services.pump.target(stream, name=where, on_error=self._config.stream_on_error)
 
 
-def _stream(config: WatcherConfig, name: str) -> StreamConfig | None:
-    return config.stdout_stream if name == "stdout" else config.stderr_stream
+class _Unmade(Stream):
+    """Stands for a stream that could not be made: each chunk is a fault."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def write(self, chunk: Chunk) -> None:
+        raise OSError(self._reason)

@@ -29,6 +29,7 @@ from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
 from circus_core.registry import Registry
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _SILENT: Final = {"endpoint": None, "pubsub_endpoint": None, "multicast_endpoint": None}
 
 Given = Config | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]]
@@ -112,9 +113,8 @@ class Circus:
         """
         if self.is_running:
             raise LibraryError("it runs already")
-        self._running = Running(
-            self._config, load=self._read, handles_signals=self._handles_signals, context=self._context
-        )
+        signals = _SIGNALS if self._handles_signals else ()
+        self._running = Running(self._config, load=self._read, signals=signals, context=self._context)
         await self._running.start()
 
     async def stop(self) -> None:
@@ -147,6 +147,7 @@ class Running:
     """A daemon on the running loop, from its start to its end.
 
     :param load: reads the configuration anew
+    :param signals: those of SIGTERM, SIGINT, SIGQUIT and SIGHUP that it shall heed; main thread only
     :param faces: stands for arbiter and watchers where hooks meet them
     :param sockets: managed sockets that the caller has bound, by name
     """
@@ -156,7 +157,7 @@ class Running:
         config: Config,
         *,
         load: Callable[[], Config],
-        handles_signals: bool = False,
+        signals: Iterable[signal.Signals] = (),
         context: zmq.Context[Any] | None = None,
         faces: Faces | None = None,
         sockets: Mapping[str, Socket] | None = None,
@@ -175,7 +176,7 @@ class Running:
             faces=faces,
             sockets=sockets,
         )
-        self._handles_signals = handles_signals
+        self._signals = tuple(signals)
         self._task: asyncio.Task[None] | None = None
         self._is_ready = False
 
@@ -210,12 +211,18 @@ class Running:
 
     async def stop(self) -> None:
         """Stop gracefully and return when all has ended."""
+        self.begin_stop()
         if self._task is not None and not self._task.done():
-            if self._is_ready:
-                self.daemon.quit()
-            else:
-                self._task.cancel()
             await asyncio.wait({self._task})
+
+    def begin_stop(self) -> None:
+        """Begin to stop gracefully."""
+        if self._task is None or self._task.done():
+            return
+        if self._is_ready:
+            self.daemon.quit()
+        else:
+            self._task.cancel()
 
     async def wait(self) -> None:
         """Return when it has ended.
@@ -228,8 +235,8 @@ class Running:
     async def _run(self, ready: asyncio.Future[None]) -> None:
         daemon = self.daemon
         loop = asyncio.get_running_loop()
-        stop = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT), daemon.quit)
-        signals = SignalHandler(loop, {**stop, signal.SIGHUP: daemon.reload}) if self._handles_signals else None
+        does = {signum: daemon.reload if signum == signal.SIGHUP else daemon.quit for signum in self._signals}
+        signals = SignalHandler(loop, does) if does else None
 
         def on_ready() -> None:
             self._is_ready = True

@@ -61,12 +61,14 @@ def watcher_config(
     fields: dict[str, Any] = {"args": None}
     extra: dict[str, Any] = {}
     for key, value in {"cmd": cmd, **options}.items():
+        if value is None:
+            continue
         if key in table(WatcherConfig):
-            fields[key] = _value(section, table(WatcherConfig)[key], value)
+            fields[key] = option_value(section, table(WatcherConfig)[key], value)
         elif key == "env":
             fields["own_env"] = environment(section, value)
         elif key == "rlimits":
-            fields[key] = _limits(section, value or {})
+            fields[key] = limits(section, value or {})
         elif key == "hooks":
             fields[key] = hook_configs(section, value or {})
         elif key in STREAM_NAMES:
@@ -89,7 +91,7 @@ def socket_config(name: str, options: Mapping[str, Any]) -> SocketConfig:
     :raises KeywordError: an option cannot have its value
     """
     section, rows = f"socket:{name}", table(SocketConfig)
-    fields = {key: _value(section, rows[key], value) for key, value in options.items() if key in rows}
+    fields = {key: option_value(section, rows[key], value) for key, value in options.items() if key in rows}
     config = SocketConfig(name=name.lower(), **fields)
     _refuse(section, socket_problems(config))
     return config
@@ -105,9 +107,10 @@ def plugin_config(options: Mapping[str, Any]) -> PluginConfig:
     if not use:
         raise _error("plugin", "use", use, "missing", "write the name or the dotted path of a plugin")
     name = str(rest.pop("name", None) or str(use).rpartition(".")[2]).removeprefix("plugin:")
-    priority = _value(f"plugin:{name}", table(PluginConfig)["priority"], rest.pop("priority", 1))
+    priority = option_value(f"plugin:{name}", table(PluginConfig)["priority"], rest.pop("priority", 1))
+    group = rest.pop("group", None)
     texts = {key: str(value) for key, value in rest.items() if value is not None}
-    return PluginConfig(name=f"plugin:{name}", use=str(use), priority=priority, options=texts)
+    return PluginConfig(name=f"plugin:{name}", use=str(use), priority=priority, group=group, options=texts)
 
 
 def environment(section: str, given: Any) -> dict[str, str]:
@@ -171,11 +174,14 @@ def default_name(cmd: str) -> str:
 def _circus_value(row: Option, value: Any) -> Any:
     if row.name.endswith("endpoint") and not value:
         return ""
-    return _value("circus", row, value)
+    return option_value("circus", row, value)
 
 
-def _value(section: str, row: Option, value: Any) -> Any:
-    """Return what *value*, which may be Python's own type for it, stands for."""
+def option_value(section: str, row: Option, value: Any) -> Any:
+    """Return what *value*, which may be Python's own type for it, stands for.
+
+    :raises KeywordError: the option cannot have it
+    """
     if value is None:
         return row.default
     try:
@@ -202,15 +208,19 @@ def _plain(row: Option, value: Any) -> Any:
     return value
 
 
-def _limits(section: str, given: Mapping[str, Any]) -> dict[str, int | None]:
-    limits = {}
+def limits(section: str, given: Mapping[str, Any]) -> dict[str, int | None]:
+    """Return resource limits from name to number.
+
+    :raises KeywordError: there is no such limit, or it is no number
+    """
+    found = {}
     for name, value in given.items():
         try:
             key = values.rlimit_name(name.removeprefix("rlimit_"))
-            limits[key] = values.rlimit("" if value is None else str(value))
+            found[key] = values.rlimit("" if value is None else str(value))
         except ValueError as exc:
             raise _error(section, f"rlimits.{name}", value, str(exc), "write a limit and a whole number") from exc
-    return limits
+    return found
 
 
 def _refuse(section: str, problems: Iterable[Problem]) -> None:

@@ -15,13 +15,13 @@ class LegacyStream(Stream):
     """
 
     def __init__(self, target: Callable[[dict[str, Any]], object]) -> None:
-        self._target = target
+        self.target = target
 
     def open(self) -> None:
         self._call("open")
 
     def write(self, chunk: Chunk) -> None:
-        self._target({"data": chunk.data, "pid": chunk.pid, "name": chunk.name, "timestamp": chunk.time})
+        self.target({"data": chunk.data, "pid": chunk.pid, "name": chunk.name, "timestamp": chunk.time})
 
     def reopen(self) -> None:
         self._call("reopen")
@@ -30,7 +30,7 @@ class LegacyStream(Stream):
         self._call("close")
 
     def _call(self, name: str) -> None:
-        method = getattr(self._target, name, None)
+        method = getattr(self.target, name, None)
         if callable(method):
             method()
 

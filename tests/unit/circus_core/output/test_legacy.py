@@ -43,7 +43,7 @@ def resolve(source: str | Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize("source", ["Legacy", "make", Legacy])
 def test_a_callable_is_called_with_the_documented_mapping(source: str | Callable[..., Any]) -> None:
     stream = make_stream(source, {"color": "blue"}, resolve)
-    legacy = stream._target  # type: ignore[attr-defined]
+    legacy = stream.target  # type: ignore[attr-defined]
     stream.open()
     stream.write(CHUNK)
     stream.reopen()
