@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
@@ -32,11 +33,14 @@ class HookCall:
     A coroutine function runs on the loop. Any other runs in a daemon thread of its own, not in the loop's executor,
     whose end would wait for one that hangs. A call that outlives its deadline is left alone in its thread; until it is
     over, further calls fail at once, so that a hook that always hangs costs one thread and not one a call.
+
+    :param take: makes something harmless of what the function returns, where the function runs
     """
 
-    def __init__(self, function: Callable[..., Any], timeout: float) -> None:
+    def __init__(self, function: Callable[..., Any], timeout: float, take: Callable[[Any], Any]) -> None:
         self._function = _by_position(function) if _names_differ(function) else function
         self._timeout = timeout
+        self._take = take
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an object may have a coroutine function for its call
         )
@@ -44,7 +48,7 @@ class HookCall:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, **kwargs: Any) -> Any:
-        """Return what the function returns.
+        """Return what is taken of what the function returns.
 
         :raises TimeoutError: it missed the deadline, or an earlier call that did is not over
         :raises HookExitError: it raised what would end the daemon
@@ -63,7 +67,7 @@ class HookCall:
         over: asyncio.Future[_Outcome] = loop.create_future()
         thread = threading.Thread(
             target=contextvars.copy_context().run,
-            args=(_work, self._function, kwargs, loop, over),
+            args=(_work, self._call, kwargs, loop, over),
             name="circus-hook",
             daemon=True,
         )
@@ -73,6 +77,10 @@ class HookCall:
         if outcome.error is not None:
             raise _harmless(outcome.error)
         return outcome.value
+
+    def _call(self, **kwargs: Any) -> Any:
+        result = self._function(**kwargs)
+        return result if inspect.isawaitable(result) else self._take(result)
 
     async def _wait(self, over: asyncio.Future[_Outcome], thread: threading.Thread) -> None:
         end_at = time.monotonic() + self._timeout
@@ -87,7 +95,7 @@ class HookCall:
         raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; it goes on in a thread of its own")
 
     async def _on_loop(self, awaitable: Awaitable[Any], timeout: float) -> Any:
-        task = asyncio.ensure_future(_contained(awaitable))
+        task = asyncio.get_running_loop().create_task(_Leashed(_contained(awaitable, self._take)))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         try:
@@ -127,6 +135,34 @@ def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+class _Leashed(Coroutine[Any, Any, Any]):
+    """A coroutine that can swallow being cancelled once, to clean up; the second time it is closed.
+
+    Else one that swallows it always would hold up the end of the daemon.
+    """
+
+    def __init__(self, inner: Coroutine[Any, Any, Any]) -> None:
+        self._inner = inner
+        self._cancels = 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._inner.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        self._cancels += isinstance(error[0], asyncio.CancelledError)
+        if self._cancels > 1:
+            self.close()
+            raise error[0]
+        return self._inner.throw(*error)
+
+    def close(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it swallows that, too
+            self._inner.close()
+
+
 class HookExitError(Exception):
     """A hook raised ``SystemExit`` or the like."""
 
@@ -139,9 +175,9 @@ def _harmless(error: BaseException) -> Exception:
     return HookExitError(said)
 
 
-async def _contained(awaitable: Awaitable[Any]) -> Any:
+async def _contained(awaitable: Awaitable[Any], take: Callable[[Any], Any]) -> Any:
     try:
-        return await awaitable
+        return take(await awaitable)
     except (SystemExit, KeyboardInterrupt) as exc:
         raise _harmless(exc) from exc
 

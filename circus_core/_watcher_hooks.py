@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from circus_core._hook_call import HookCall
@@ -22,6 +22,8 @@ _TOLERANT: Final = frozenset(
     {"before_stop", "after_stop", "before_signal", "after_signal", "before_reap", "after_reap"}
 )
 """The hooks whose exceptions count as success without the flag, too."""
+_TAKE: Final[Mapping[str, Callable[[Any], Any]]] = {"extended_stats": lambda result: None}
+"""What is made of the results of hooks that do not decide."""
 
 
 class WatcherHooks:
@@ -50,7 +52,8 @@ class WatcherHooks:
         self._arbiter = arbiter
         self._faces = faces or Bare()
         self._calls = {
-            name: HookCall(registry.hook(hook.target), config.hook_timeout) for name, hook in config.hooks.items()
+            name: HookCall(registry.hook(hook.target), config.hook_timeout, _TAKE.get(name, bool))
+            for name, hook in config.hooks.items()
         }
         self._ignored = _TOLERANT.union(name for name, hook in config.hooks.items() if hook.ignore_failure)
 
@@ -67,13 +70,13 @@ class WatcherHooks:
         if name not in self._calls:
             return True
         try:
-            result = await self._run(name, extras)
+            goes_on: bool = await self._run(name, extras)
         except Exception as exc:
             self._log(name)
             self._publish(HookFailed(watcher=self._name, name=name, error=_said(exc)))
             return name in self._ignored
         self._publish(HookSucceeded(watcher=self._name, name=name))
-        return bool(result)
+        return goes_on
 
     async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
         """Let the hook ``extended_stats`` add to *stats*; no event tells of it.
@@ -108,4 +111,7 @@ class WatcherHooks:
 
 
 def _said(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
+    try:
+        return str(exc) or type(exc).__name__
+    except Exception:  # a stranger's class
+        return type(exc).__name__

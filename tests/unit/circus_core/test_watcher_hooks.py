@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import contextlib
 import ctypes
 import sys
 import threading
@@ -148,6 +149,24 @@ def test_exception_refuses_unless_flag_or_kind_say_otherwise(name: str, ignore: 
     assert [event.payload()["error"] for event in bench.events] == ["boom"]
 
 
+class Nonsense:
+    """Is neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("neither")
+
+
+class SpeechlessError(Exception):
+    """Cannot be written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+async def nonsense(**_: Any) -> object:
+    return Nonsense()
+
+
 async def exits(**_: Any) -> None:
     sys.exit(3)
 
@@ -163,6 +182,9 @@ async def exits(**_: Any) -> None:
         pytest.param(lambda: True, "unexpected keyword", id="wrong-signature"),
         pytest.param(raises(ValueError()), "ValueError", id="nothing-to-say"),
         pytest.param(lambda **_: exits(), "SystemExit: 3", id="coroutine-from-a-function"),
+        pytest.param(returns(Nonsense()), "neither", id="nonsense"),
+        pytest.param(nonsense, "neither", id="nonsense-from-a-coroutine"),
+        pytest.param(raises(SpeechlessError()), "SpeechlessError", id="cannot-be-written"),
     ],
 )
 def test_nothing_that_a_hook_raises_goes_further(hook: Target, error: str) -> None:
@@ -275,6 +297,15 @@ def test_coroutine_that_refuses_to_be_cancelled_does_not_hold_up_its_caller() ->
 
     assert bench.call("after_start") is False
     assert bench.errors == ["no result in 0.05s, hook_timeout; cancelled"]
+
+
+def test_coroutine_that_is_never_to_be_cancelled_does_not_hold_up_the_end_of_the_loop() -> None:
+    async def immortal(**_: Any) -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    assert Bench(timeout=0.05, after_start=immortal).call("after_start") is False
 
 
 def test_cancelled_call_cancels_its_coroutine() -> None:
