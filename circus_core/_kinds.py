@@ -131,6 +131,16 @@ RESPAWN: Final = Kind(
     json_types=(bool,),
     show=_show_respawn,
 )
+ON_ERROR: Final = Kind(
+    name="drop or block", parse=values.on_error, fix="write drop or block", show=lambda value: value.value
+)
+RING: Final = Kind(
+    name="size",
+    parse=partial(values.size, maximum=16 * 1024 * 1024),
+    fix="write a number of bytes such as 64K, up to 16M, or 0 for none",
+    complaint="isn't a number of bytes",
+    json_types=(int,),
+)
 SIGNAL: Final = Kind(
     name="signal",
     parse=values.stop_signal,

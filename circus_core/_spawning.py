@@ -10,7 +10,8 @@ from typing import Final
 from circus_core import command_line
 from circus_core.inheritance import descriptors_for
 from circus_core.machine import resolve_credentials
-from circus_core.options import StreamConfig, WatcherConfig
+from circus_core.options import WatcherConfig
+from circus_core.outlets import outlet
 from circus_core.services import Services
 from circus_core.spawner import SpawnRequest, Stdio
 from circus_core.states import Wid
@@ -36,8 +37,8 @@ def build_request(config: WatcherConfig, wid: Wid, services: Services, cleanup: 
         credentials=resolve_credentials(config.uid, config.gid),
         limits={RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
         stdin=closed_stdin if inherited.stdin is None else inherited.stdin,
-        stdout=_output(config.close_child_stdout, config.stdout_stream),
-        stderr=_output(config.close_child_stderr, config.stderr_stream),
+        stdout=_output(config, "stdout"),
+        stderr=_output(config, "stderr"),
         fds=inherited.fds,
         listen_pid=inherited.listen_pid,
         label=json.dumps({"watcher": config.name, "wid": wid}),
@@ -48,7 +49,7 @@ def _limit(value: int | None) -> tuple[int, int]:
     return _INFINITE if value is None else (value, value)
 
 
-def _output(is_closed: bool, stream: StreamConfig | None) -> Stdio:
-    if is_closed:
+def _output(config: WatcherConfig, name: str) -> Stdio:
+    if getattr(config, f"close_child_{name}"):
         return Stdio.NULL
-    return Stdio.PIPE if stream is not None else Stdio.INHERIT
+    return Stdio.PIPE if outlet(config, name) is not None else Stdio.INHERIT

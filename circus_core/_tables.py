@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from circus_core import _kinds as kinds
 from circus_core._rows import OnChange, option
-from circus_core.values import Respawn
+from circus_core.values import OnError, Respawn
 
 NOTHING = OnChange.NOTHING
 RELOAD = OnChange.RELOAD
@@ -266,6 +266,22 @@ class WatcherConfig:
     )
     close_child_stderr: bool = option(
         kinds.BOOL, False, "Connect standard error to ``/dev/null``.", on_change=RELOAD, in_reply=True
+    )
+    stream_on_error: OnError = option(  # noqa: RUF009 - a field
+        kinds.ON_ERROR,
+        OnError.DROP,
+        "What becomes of output that a stream does not take: ``drop`` loses and counts it, ``block`` tries it again"
+        " while the processes wait.",
+        on_change=NOTHING,
+    )
+    log_ring: int | None = option(
+        kinds.RING,
+        None,
+        "How much of the newest output of each process is kept in memory for ``circusctl logs``: 64K of those that have"
+        " a stream. Set, it also keeps the output of those that have none, and passes it on to ``circusd``'s own."
+        " 0 keeps nothing.",
+        unit="bytes",
+        on_change=RELOAD,
     )
     hook_timeout: float = option(
         kinds.SECONDS, 30.0, "Time that a hook has before it counts as failed.", unit="s", on_change=NOTHING

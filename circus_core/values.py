@@ -41,6 +41,21 @@ class Respawn(Enum):
     ON_FAILURE = "on-failure"  # only after an exit code other than 0
 
 
+class OnError(Enum):
+    """What becomes of output that a stream does not take."""
+
+    DROP = "drop"  # it is lost, and counted
+    BLOCK = "block"  # it is tried again; the processes wait meanwhile
+
+
+def on_error(text: str) -> OnError:
+    """Return what to do with output that a stream does not take: ``drop`` or ``block``."""
+    try:
+        return OnError(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"{text!r} is neither drop nor block") from None
+
+
 def boolean(text: str) -> bool:
     """Return the truth that a word such as ``yes`` or ``off`` stands for."""
     try:
@@ -94,13 +109,15 @@ def _check_range(value: float, minimum: float | None, maximum: float | None) -> 
         raise ValueError(f"more than {maximum:g}")
 
 
-def size(text: str) -> int:
+def size(text: str, *, maximum: int | None = None) -> int:
     """Return a number of bytes from ``4096``, ``64K``, ``1.5M`` or ``2GiB``: steps of 1024."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:([kmgtpezy])i?)?b?\s*", text, re.IGNORECASE)
     if match is None:
         raise ValueError("not a size")
     power = SIZE_UNITS.index(match[2].lower()) + 1 if match[2] else 0
-    return int(float(match[1]) * 1024**power) if "." in match[1] else int(match[1]) * 1024**power
+    result = int(float(match[1]) * 1024**power) if "." in match[1] else int(match[1]) * 1024**power
+    _check_range(result, None, maximum)
+    return result
 
 
 def signal_number(text: str | int) -> int:

@@ -27,6 +27,11 @@ class Losses:
         with self._lock:
             self._bytes[watcher] += size
 
+    def of(self, watcher: str) -> int:
+        """Return the lost bytes of one watcher."""
+        with self._lock:
+            return self._bytes[watcher]
+
     def by_watcher(self) -> dict[str, int]:
         """Return watcher to lost bytes, of those that lost any."""
         with self._lock:
@@ -80,6 +85,10 @@ class Faults:
             report = self._report
             self._report = FaultReport(report.faults, report.lost + size, report.error)
         self._losses.add(watcher, size)
+
+    def gave_up(self, size: int) -> None:
+        """Say that a stream which hangs was closed with so many bytes queued."""
+        logger.error("%s: output hangs and is closed; bytes lost with it: %d", self._name, size)
 
     def worked(self) -> None:
         """Note that the stream works; say so when its failure was logged."""

@@ -12,6 +12,7 @@ from functools import partial
 
 from circus_core.output.lines import HOLD, LineBuffer
 from circus_core.output.pacing import BIG_PIPE, SMALL_PIPE, Pace, PipeSizes
+from circus_core.output.rings import WatcherRings
 from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
 
@@ -26,14 +27,18 @@ class Waits(Enum):
 
 
 class Pipe:
-    """One pipe and where its lines go."""
+    """One pipe and where its lines go.
 
-    __slots__ = ("fd", "held_since", "is_big", "is_held", "pace", "source", "tail", "target", "waits")
+    :param rings: keep the newest of them
+    """
 
-    def __init__(self, fd: int, source: Source, target: Target) -> None:
+    __slots__ = ("fd", "held_since", "is_big", "is_held", "pace", "rings", "source", "tail", "target", "waits")
+
+    def __init__(self, fd: int, source: Source, target: Target, rings: WatcherRings | None = None) -> None:
         self.fd = fd
         self.source = source
         self.target = target
+        self.rings = rings
         self.pace = Pace()
         self.tail = b""
         self.held_since = 0.0
@@ -97,7 +102,7 @@ class Pipes:
             self._hold(pipe)
         pipe.tail = tail
         if lines:
-            pipe.target.take(pipe.source, lines)
+            _deliver(pipe, lines)
         return size or None
 
     def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
@@ -134,7 +139,7 @@ class Pipes:
     def _flush(self, pipe: Pipe) -> None:
         tail, pipe.tail = pipe.tail, b""
         if tail:
-            pipe.target.take(pipe.source, memoryview(tail))
+            _deliver(pipe, memoryview(tail))
 
     def _close(self, pipe: Pipe) -> None:
         self._flush(pipe)
@@ -155,6 +160,12 @@ class Pipes:
         elif pipe.waits is Waits.KERNEL:
             self._selector.unregister(pipe.fd)
         pipe.waits = what
+
+
+def _deliver(pipe: Pipe, lines: memoryview) -> None:
+    if pipe.rings is not None:
+        pipe.rings.put(pipe.source, lines)
+    pipe.target.take(pipe.source, lines)
 
 
 def _bytes_in(fd: int) -> int:

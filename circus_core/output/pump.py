@@ -18,8 +18,10 @@ from circus_core.interfaces import Stream
 from circus_core.output.faults import FaultReport, Faults, Losses
 from circus_core.output.pacing import PACE
 from circus_core.output.pipes import Pipe, Pipes
-from circus_core.output.targets import OnError, Source, Target
+from circus_core.output.rings import Rings, WatcherRings
+from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
+from circus_core.values import OnError
 
 logger = logging.getLogger("circus")
 
@@ -46,10 +48,11 @@ class Pump:
     """Owns the read end of every child's pipe, on one daemon thread that sleeps while nothing is printed.
 
     Every method may be called from any thread and returns at once, but :meth:`stop`. What they ask for is
-    done in the order of the calls.
+    done in the order of the calls. ``rings`` keep the newest output in memory.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rings: Final = Rings()
         self._timers = Timers(clock)
         self._selector = selectors.DefaultSelector()
         self._pipes = Pipes(self._selector, self._timers)
@@ -95,13 +98,24 @@ class Pump:
         """Finish the pipes that still lead to *target*, write what it queued, close its stream."""
         self._post(partial(self._close_target, target))
 
-    def add(self, fd: int, target: Target, *, watcher: str, wid: int, pid: int, name: str) -> Token:
+    def add(
+        self,
+        fd: int,
+        target: Target,
+        *,
+        watcher: str,
+        wid: int,
+        pid: int,
+        name: str,
+        rings: WatcherRings | None = None,
+    ) -> Token:
         """Move what comes out of the pipe *fd* to *target*; the descriptor is the pump's from now on.
 
         :param name: ``stdout`` or ``stderr``
+        :param rings: where the newest of it is kept too
         """
         token = Token(next(self._tokens))
-        self._post(partial(self._add, token, Pipe(fd, Source(watcher, wid, pid, name), target)))
+        self._post(partial(self._add, token, Pipe(fd, Source(watcher, wid, pid, name), target, rings)))
         return token
 
     def move(self, tokens: Iterable[Token], target: Target) -> None:
@@ -115,9 +129,17 @@ class Pump:
         """
         self._post(partial(self._finish, tuple(tokens), done))
 
+    def set_on_error(self, target: Target, on_error: OnError) -> None:
+        """Change what becomes of output that a stream does not take."""
+        target.on_error = on_error
+
     def reopen(self) -> None:
         """Have every stream open its target anew."""
         self._post(self._reopen)
+
+    def lost(self, watcher: str) -> int:
+        """Return how many bytes of a watcher no stream took."""
+        return self._losses.of(watcher)
 
     def stats(self) -> OutputStats:
         """Return what was lost and which streams fail."""
@@ -175,9 +197,10 @@ class Pump:
         for pipe in self._open.values():
             self._pipes.finish(pipe)
         self._open.clear()
-        for writer in [target.close() for target in list(self._targets)]:
+        for target, writer in [(target, target.close()) for target in list(self._targets)]:
             if not writer.is_hung():
                 writer.join(max(0.0, deadline - self._timers.clock()))
+            target.abandon(writer)
         self._targets.clear()
         self._is_stopping = True
 

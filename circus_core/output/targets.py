@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Final
 
@@ -15,15 +14,10 @@ from circus_core.output.guard import GuardedStream
 from circus_core.output.lines import READ_SIZE
 from circus_core.output.timers import Timers
 from circus_core.output.writers import STALL, Item, Writer
+from circus_core.values import OnError
 
+CLOSE_LIMIT: Final = 5.0  #: seconds that a stream which is closed has to take what is queued, if it hangs
 CHUNK_SIZE: Final = 256 * 1024  #: what is read at once for a stream that is handed copies
-
-
-class OnError(Enum):
-    """What becomes of output that a stream does not take: the option ``stream_on_error``."""
-
-    DROP = "drop"  # it is lost, and counted
-    BLOCK = "block"  # it is tried again; the processes wait meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +35,12 @@ class Source:
 
 
 class Target:
-    """One stream. All but :attr:`name` and :meth:`report` belongs to the pump's thread.
+    """One stream. All but :meth:`report` belongs to the pump's thread.
 
     It is *direct*, written by the pump itself, while it is open on a regular file. Whatever may block (also
     opening, reopening and closing it) is done by a :class:`Writer`, which ends when the target is direct.
 
+    :param on_error: the option ``stream_on_error``; may be changed at any time
     :param post: has a call made on the pump's thread; any thread may use it
     """
 
@@ -58,8 +53,8 @@ class Target:
         timers: Timers,
         post: Callable[[Callable[[], object]], None],
     ) -> None:
+        self.on_error = on_error
         self._guard = GuardedStream(stream, faults)
-        self._on_error = on_error
         self._timers = timers
         self._post = post
         self._writer: Writer | None = None
@@ -88,7 +83,13 @@ class Target:
         self._resume()
         writer = self._do(self._guard.close)
         writer.end()
+        self._timers.after(CLOSE_LIMIT, lambda: self.abandon(writer) if writer.is_hung() else None)
         return writer
+
+    def abandon(self, writer: Writer) -> None:
+        """Wait no longer for what *writer* has queued: it is lost, and counted."""
+        if lost := writer.clear():
+            self._guard.faults.gave_up(lost)
 
     def is_full(self) -> bool:
         """Whether pipes must not be read now; if so, :meth:`wait` for it."""
@@ -128,7 +129,7 @@ class Target:
             self._writer = Writer(
                 self._guard,
                 [item],
-                is_patient=self._on_error is OnError.BLOCK,
+                is_patient=lambda: self.on_error is OnError.BLOCK,
                 on_room=partial(self._post, self._resume),
                 on_direct=partial(self._post, self._go_direct),
             )
@@ -148,7 +149,7 @@ class Target:
             self._not_taken(rest)
 
     def _not_taken(self, rest: Chunk) -> None:
-        if self._on_error is OnError.BLOCK or not self._guard.is_direct:  # the file became something else
+        if self.on_error is OnError.BLOCK or not self._guard.is_direct:  # the file became something else
             self._do(rest)
         else:
             self._guard.faults.lost(rest.watcher, len(rest.data))
@@ -183,7 +184,7 @@ class Target:
             self._watch(writer)
             return
         self._guard.faults.failed(f"no write has returned for {STALL:g} s")
-        if self._on_error is OnError.DROP:
+        if self.on_error is OnError.DROP:
             self._resume(is_stalled=True)
         else:
             self._watch(writer)

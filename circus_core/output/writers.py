@@ -26,7 +26,7 @@ class Writer:
     Once the stream is open on a target that cannot block, the thread ends and *on_direct* is called: the owner
     then takes :meth:`leftover` and writes by itself.
 
-    :param is_patient: try again and again what the stream does not take, else count it as lost
+    :param is_patient: whether to try again and again what the stream does not take, or to count it as lost
     :param on_room: called on the thread when a queue that was seen full has room again
     :param on_direct: called on the thread as the last thing that it does
     """
@@ -36,7 +36,7 @@ class Writer:
         guard: GuardedStream,
         items: Iterable[Item],
         *,
-        is_patient: bool,
+        is_patient: Callable[[], bool],
         on_room: Callable[[], object],
         on_direct: Callable[[], object],
     ) -> None:
@@ -84,6 +84,16 @@ class Writer:
         busy_since = self.busy_since
         return busy_since is not None and time.monotonic() - busy_since > STALL
 
+    def clear(self) -> int:
+        """Count the chunks that are queued as lost, and return how many bytes that were."""
+        with self._changed:
+            chunks = [item for item in self._items if isinstance(item, Chunk)]
+            self._items = deque(item for item in self._items if not isinstance(item, Chunk))
+            self._bytes -= sum(map(_cost, chunks))
+        for chunk in chunks:
+            self._guard.faults.lost(chunk.watcher, len(chunk.data))
+        return sum(len(chunk.data) for chunk in chunks)
+
     def leftover(self) -> list[Item]:
         """Return what is queued, after *on_direct*."""
         return list(self._items)
@@ -119,7 +129,7 @@ class Writer:
 
     def _write(self, chunk: Chunk) -> None:
         rest = self._guard.write(chunk)
-        while rest is not None and self._is_patient and not self._is_ending:
+        while rest is not None and self._is_patient() and not self._is_ending:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_ending, RETRY)
             rest = self._guard.write(rest)

@@ -17,7 +17,7 @@ PACKAGES: Final = (CORE, "circus_plugins_builtin", "circus_streams", "circus_web
 
 # What a module of the core may import: its own layer and those below it. A package stands for all that is in it.
 LAYERS: Final = (
-    {"errors"},
+    {"errors", "keeper"},
     {"states"},
     {
         "accounts",
@@ -44,10 +44,13 @@ LAYERS: Final = (
         "endpoints",
         "hooks",
         "inheritance",
+        "keeper_link",
+        "keeper_spawner",
         "keywords",
         "log",
         "machine",
         "notify",
+        "outlets",
         "output",
         "pacing",
         "pidfile",
@@ -166,6 +169,11 @@ def test_extensions_use_the_public_core_and_no_other_package(module: str) -> Non
     others = {name for name in imports(module) if name.split(".")[0] not in {package, CORE}}
     assert others == set()
     assert {name for name in imports(module) if name.startswith(f"{CORE}.cli.")} == set()
+
+
+@pytest.mark.parametrize("module", [m for m in CORE_MODULES if layer(m) == "keeper"])
+def test_the_keeper_imports_the_standard_library_only(module: str) -> None:
+    assert {name for name in imports(module) if layer(name) != "keeper"} == set()
 
 
 def test_there_is_no_import_loop() -> None:

@@ -260,7 +260,7 @@ def test_stop_leaves_a_hung_stream_behind(log: Path) -> None:
     bad.write(b"x\n")
     good.write(b"y\n")
 
-    pump.stop(0.2)
+    pump.stop(1.0)
 
     assert log.read_bytes() == b"y\n"
     hung.go.set()
