@@ -130,6 +130,10 @@ class Arbiter:
         """Return everything that is installed for the daemon, broken ones too."""
         return self._services.registry.extensions()
 
+    def publish(self, event: events.Event) -> None:
+        """Send an event to whoever is subscribed."""
+        self._services.publish(event)
+
     async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return the process-info object of each pid; nothing waits while ``/proc`` is read."""
         return await in_thread(self._sampler.sample, pids, with_children=with_children)

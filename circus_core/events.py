@@ -7,6 +7,7 @@ but ``watcher``. ``time`` is a Unix timestamp.
 from __future__ import annotations
 
 import time as _time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -116,6 +117,24 @@ class ProcessReaped(Event):
     process_pid: int
     exit_code: int | None
     wid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published(Event):
+    """A plugin or another client told of something, by the ``publish`` command; *data* are its further keys."""
+
+    action: ClassVar[str] = ""  # each has its own: *what*
+    what: str
+    data: Mapping[str, Any]
+
+    @property
+    def topic(self) -> str:
+        """The dotted topic, ``watcher.<res_name>.<what>``."""
+        return f"watcher.{res_name(self.watcher)}.{self.what}"
+
+    def payload(self) -> dict[str, Any]:
+        """Return what is sent as JSON."""
+        return {**self.data, "time": self.time}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

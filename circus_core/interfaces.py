@@ -26,6 +26,7 @@ from circus_core.states import WatcherState
 from circus_core.usage import parse_words, usage_line
 
 if TYPE_CHECKING:
+    from circus_core.events import Event
     from circus_core.options import CircusConfig, WatcherConfig
 
 __all__ = [
@@ -291,6 +292,9 @@ class ArbiterHandle(Protocol):
         """Return the daemon's commands by name."""
 
     def extensions(self) -> list[ExtensionInfo]: ...
+    def publish(self, event: Event) -> None:
+        """Send an event to whoever is subscribed."""
+
     async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return pid to process-info object (protocol reference, section 9), or to a text when it is gone.
 

@@ -97,6 +97,11 @@ class CircusPlugin:
     # -- what it has for that -------------------------------------------------------------------------------------
 
     @property
+    def label(self) -> str:
+        """What its messages call it: the name of its section, else its own."""
+        return str(self.config.get("name") or self.name or type(self).__name__)
+
+    @property
     def loop(self) -> IOLoop:
         """The loop that it runs on: tornado's view of an asyncio loop, ``self.loop.asyncio_loop``."""
         if self._loop is None:
@@ -176,7 +181,7 @@ class CircusPlugin:
         :raises ValueError: it is not active
         """
         if not self.active:
-            raise ValueError(f"{self._label} is not active; write active = yes to start it")
+            raise ValueError(f"{self.label} is not active; write active = yes to start it")
         await _result_of(self.handle_init())
         self._connect()
         self.running = True
@@ -200,7 +205,7 @@ class CircusPlugin:
         try:
             result = self.handle_stop()
         except Exception:
-            logger.exception("%s: handle_stop failed", self._label)
+            logger.exception("%s: handle_stop failed", self.label)
             result = None
         self.loop.add_callback(self._end, result)
 
@@ -208,14 +213,10 @@ class CircusPlugin:
         try:
             await _result_of(result)
         except Exception:
-            logger.exception("%s: handle_stop failed", self._label)
+            logger.exception("%s: handle_stop failed", self.label)
         self._ended.set()
 
     # -- inside ---------------------------------------------------------------------------------------------------
-
-    @property
-    def _label(self) -> str:
-        return str(self.config.get("name") or f"plugin {self.name or type(self).__name__}")
 
     def _connect(self) -> None:
         self.sub_socket = self.context.socket(zmq.SUB)
@@ -257,7 +258,7 @@ class CircusPlugin:
         try:
             statuses = (await self.call_async("status")).get("statuses", {})
         except CallError as exc:
-            logger.warning("%s: %s; it goes on when the daemon is there", self._label, exc)
+            logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
             return
         self._remember(statuses)
         await self._guarded(self.handle_sync, dict(statuses))
@@ -270,7 +271,7 @@ class CircusPlugin:
             await _result_of(handler(*args))
         except Exception:
             what = f" on {args[0][0]!r}" if handler == self.handle_recv else ""
-            logger.exception("%s: %s failed%s", self._label, handler.__name__, what)
+            logger.exception("%s: %s failed%s", self.label, handler.__name__, what)
 
 
 async def _result_of(result: Any) -> Any:

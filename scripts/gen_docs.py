@@ -105,7 +105,7 @@ def commands() -> str:
 def event_table() -> str:
     """Return all events with their payload."""
     body = []
-    by_action = {kind.action: kind for kind in events.Event.__subclasses__()}
+    by_action = {kind.action: kind for kind in events.Event.__subclasses__() if kind.action}
     for _, kind in sorted(by_action.items()):
         names = [field.name for field in dataclasses.fields(kind) if field.name != "watcher"]
         body.append([f"`{kind.action}`", ", ".join(f"`{name}`" for name in names), markdown(kind.__doc__ or "")])

@@ -115,7 +115,8 @@ def _check_options(label: str, plugin_class: type[CircusPlugin], config: Mapping
     errors = plugin_class.check_options(config)
     if errors:
         raise CircusError("\n".join(f"[{label}] {error}" for error in errors))
-    if plugin_class.options_type is not None:
+    # A subclass of a plugin may read further options itself.
+    if plugin_class.options_type is not None and "options_type" in vars(plugin_class):
         for sentence in plugin_options.unknown(plugin_class.options_type, config):
             logger.warning("[%s] %s", label, sentence)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
+from circus_core.events import Event
 from circus_core.interfaces import (
     Command,
     ExtensionInfo,
@@ -161,6 +162,10 @@ class FakeArbiter:
         self._watchers = {watcher.name.lower(): watcher for watcher in watchers}
         for watcher in watchers:
             watcher.arbiter = self
+
+    def publish(self, event: Event) -> None:
+        """Note an event."""
+        self.calls.append(("publish", event.topic, event.payload()))
 
     def note(self, what: str, subject: Any = None, **details: Any) -> FakeChange:
         """Note a change and return it."""

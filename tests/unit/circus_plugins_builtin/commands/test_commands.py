@@ -451,3 +451,18 @@ def test_figures_of_a_process_and_its_children_as_text() -> None:
 def test_status_of_a_watcher_that_is_not_there_is_the_word_that_scripts_compare() -> None:
     assert command("status").format_error({"reason": "program nope not found"}) == "error"
     assert command("list").format_error({"reason": "program nope not found"}) == "error: program nope not found"
+
+
+def test_published_event_is_about_the_watcher(arbiter: FakeArbiter) -> None:
+    run(arbiter, "publish", name="web", action="flapping", data={"tries": 2})
+
+    ((what, topic, payload),) = arbiter.calls
+    assert (what, topic) == ("publish", "watcher.web.flapping")
+    assert payload["tries"] == 2 and payload["time"] > 0
+
+
+@pytest.mark.parametrize("action", ["reap", "start", "", "Flapping", "a.b"])
+def test_event_of_the_daemon_or_without_a_proper_name_is_not_published(arbiter: FakeArbiter, action: str) -> None:
+    with pytest.raises(MessageError, match="action"):
+        run(arbiter, "publish", name="web", action=action)
+    assert arbiter.calls == []

@@ -1,0 +1,5 @@
+"""The flapping plugin."""
+
+from circus_plugins_builtin.plugins.flapping import Flapping
+
+__all__ = ["Flapping"]
