@@ -17,6 +17,7 @@ from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
 from circus_core._version import __version__
+from circus_core.compat.faces import DaemonFaces
 from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
 from circus_core.daemonize import Daemonizer, daemonize
@@ -148,6 +149,7 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
             load=read_checked,
             reopen_logs=log.reopen_logs,
             on_stopping=notifier.stopping,
+            faces=DaemonFaces(),
         )
         asyncio.run(_serve(daemon, notifier, daemonizer))
 
