@@ -54,6 +54,8 @@ class DirectSpawner:
     :param uses_kernel_events: use pidfd or kqueue where the system has one
     """
 
+    is_durable = False
+
     def __init__(
         self,
         *,
@@ -137,6 +139,9 @@ class DirectSpawner:
         if known is not None and known.exited is not None:
             del self._children[child]
 
+    def release_output(self, child: ChildId, number: int) -> None:
+        pass  # who read it has closed it
+
     def children(self) -> list[ChildRecord]:
         return [ChildRecord(c.spawned, c.label, c.exited) for c in self._children.values() if c.is_answered]
 
@@ -157,6 +162,10 @@ class DirectSpawner:
             self._state[name] = blob
         else:
             self._state.pop(name, None)
+
+    def store_states(self, blobs: dict[str, bytes]) -> None:
+        for name, blob in blobs.items():
+            self.store_state(name, blob)
 
     def stored_state(self) -> dict[str, bytes]:
         return dict(self._state)

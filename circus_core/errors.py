@@ -147,6 +147,10 @@ class ExtensionError(CircusError):
         self.version = version
 
 
+class KeeperError(CircusError):
+    """The keeper does not answer, or not as it should."""
+
+
 class CallError(CircusError):
     """A client got no reply in time, or an error reply."""
 

@@ -138,6 +138,9 @@ class Spawner(Protocol):
     Every method is called on the loop's thread.
     """
 
+    is_durable: bool
+    """Whether children, descriptors and state outlive this process, for a next arbiter to take over."""
+
     async def open(self, on_exits: Callable[[Sequence[Exited]], None]) -> None:
         """Start; from now on *on_exits* is called on the loop with each batch of ends, at once as they happen.
 
@@ -162,6 +165,9 @@ class Spawner(Protocol):
     def acknowledge(self, child: ChildId) -> None:
         """Forget a child whose :class:`Exited` was received and acted upon."""
 
+    def release_output(self, child: ChildId, number: int) -> None:
+        """Let go of the pipe behind the child's descriptor *number*, 1 or 2, as well: nobody reads it any more."""
+
     def children(self) -> list[ChildRecord]:
         """Return every child that was not acknowledged, oldest first."""
 
@@ -185,6 +191,9 @@ class Spawner(Protocol):
 
     def store_state(self, name: str, blob: bytes) -> None:
         """Keep *blob* under *name*, replacing an older one; an empty one is dropped."""
+
+    def store_states(self, blobs: dict[str, bytes]) -> None:
+        """Keep several blobs, all or none of them, as :meth:`store_state` does."""
 
     def stored_state(self) -> dict[str, bytes]:
         """Return every stored blob by name."""

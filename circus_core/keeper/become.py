@@ -63,9 +63,12 @@ def become(spec: dict[str, Any]) -> NoReturn:
 def place_fds(spec: dict[str, Any]) -> None:
     """Give each descriptor its number; before the limits, which may forbid that number."""
     for target, source in spec["fds"].items():
-        os.dup2(source, target)
-    for source in set(spec["fds"].values()):
-        os.close(source)
+        if target == source:
+            os.set_inheritable(target, True)
+        else:
+            os.dup2(source, target)
+    for source in set(spec["fds"].values()) - spec["fds"].keys():
+        os.set_inheritable(source, False)
 
 
 def reset_signals(spec: dict[str, Any]) -> None:

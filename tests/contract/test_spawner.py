@@ -20,15 +20,17 @@ from circus_core.spawner import (
     SpawnFailure,
     Stdio,
 )
-from tests.support.procs import is_alive
+from tests.support.procs import is_alive, reap_quietly
 from tests.support.spawners import (
     EACH_WAY,
+    OF_ONES_OWN,
     Harness,
     reap,
     report_request,
     request,
     write_program,
 )
+from tests.support.waiting import wait_for
 
 
 def test_is_a_spawner(harness: Harness) -> None:
@@ -234,6 +236,7 @@ def test_status_of_other_children_is_not_taken(harness: Harness) -> None:
     assert harness.runner.run(run()) == 8
 
 
+@pytest.mark.parametrize("make_spawner", OF_ONES_OWN.values(), ids=OF_ONES_OWN)
 def test_status_that_somebody_took_is_unknown(harness: Harness) -> None:
     reader, writer = os.pipe()
     spawned = harness.spawn_one(request("sh", "-c", "read line; exit 5", stdin=OpenFd(reader)))
@@ -300,6 +303,7 @@ def test_close_leaves_children_alone(make_spawner: Callable[[], Spawner]) -> Non
 
     assert is_alive(spawned.pid)
     os.kill(spawned.pid, signal.SIGKILL)
-    assert reap(spawned.pid) == -9
+    wait_for(lambda: not is_alive(spawned.pid), "its end")
     assert harness.batches == []
+    reap_quietly(spawned.pid)
     harness.runner.close()

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from circus_core.spawner import (
     Credentials,
     OpenFd,
+    Spawner,
     Stdio,
     StoredFd,
 )
@@ -30,12 +32,14 @@ from tests.support.spawners import (
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can run a process as another user")
 
 
-def test_umask(harness: Harness) -> None:
+def test_umask(make_spawner: Callable[[], Spawner]) -> None:
     mine = os.umask(0o27)
     try:
+        harness = Harness(make_spawner)
         assert harness.report(report_request())["umask"] == 0o27
         assert harness.report(report_request(umask=0o77))["umask"] == 0o77
         assert harness.report(report_request(umask=0))["umask"] == 0
+        harness.close()
     finally:
         os.umask(mine)
 
@@ -151,7 +155,9 @@ def test_descriptors_for_listen_fds(harness: Harness) -> None:
         assert seen["4"] == os.readlink(f"/proc/self/fd/{admin.fileno()}")
 
 
-@pytest.mark.parametrize("make_spawner", [MAKERS["daemon"], wraps_all], ids=["daemon", "wraps-all"])
+@pytest.mark.parametrize(
+    "make_spawner", [MAKERS["daemon"], MAKERS["keeper"], wraps_all], ids=["daemon", "keeper", "wraps"]
+)
 def test_children_get_the_born_limit(harness: Harness) -> None:
     mine = resource.getrlimit(resource.RLIMIT_NOFILE)
     for fields in ({}, {"umask": 0o22}, {"fds": {200: OpenFd(1)}}):

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import resource
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +17,9 @@ from typing import Any, Final
 import pytest
 
 from circus_core.direct import DirectSpawner
+from circus_core.keeper import start
+from circus_core.keeper_link import KeeperLink
+from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.spawner import Exited, Spawned, Spawner, SpawnFailure, SpawnRequest, Stdio
 from circus_core.states import ChildId
 
@@ -66,12 +71,28 @@ def wraps_all() -> Spawner:
     return DirectSpawner(closes_fds=False, born_nofile=born_limit(), uses_posix_spawn=False)
 
 
+def with_keeper() -> Spawner:
+    """Return a Spawner with a keeper of its own, which ends when the Spawner is closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    born = [str(number) for number in born_limit()]
+    command = start.command([str(theirs.fileno()), str(os.getpid()), "0", *born])
+    with theirs:
+        subprocess.run(command, pass_fds=[theirs.fileno()], check=True)
+    link = KeeperLink(ours, [sys.executable, "-c", "raise SystemExit('a keeper of a test starts no arbiter')"])
+    link.greet()
+    return KeeperSpawner(link)
+
+
 MAKERS: dict[str, Callable[[], Spawner]] = {
     "library": DirectSpawner,
     "daemon": lambda: DirectSpawner(closes_fds=False, born_nofile=born_limit()),
     "popen": lambda: DirectSpawner(uses_posix_spawn=False),
+    "keeper": with_keeper,
     "sweep": lambda: DirectSpawner(uses_kernel_events=False, check_delay=0.02),
 }
+
+OF_ONES_OWN: Final = {name: maker for name, maker in MAKERS.items() if name != "keeper"}
+"""Those whose children are this process's own."""
 
 
 class Harness:
