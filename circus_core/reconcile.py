@@ -253,8 +253,10 @@ def _keep(desired: Desired, observed: Observed, census: _Census, now: float) -> 
         missing -= len(census.outdated) + len(leavers)
         if census.outdated and missing <= 0 and not leavers and warmup_at <= now:
             steps.append(Step(Do.STOP, _oldest(census.outdated).wid, Cause.TURN))
-    elif missing <= 0:
-        steps += [Step(Do.STOP, p.wid, Cause.OUTDATED) for p in _newest_first(census.outdated)]
+    else:
+        # They serve until they are replaced, but for those that are more than is wanted by now.
+        kept = wanted if missing > 0 else 0
+        steps += [Step(Do.STOP, p.wid, Cause.OUTDATED) for p in _newest_first(census.outdated)[kept:]]
     steps += [Step(Do.STOP, p.wid, Cause.SURPLUS) for p in _newest_first(census.fresh)[wanted:]]
     spawns = _due(census, observed, min(missing, room), now)
     if desired.warmup_delay and not (census.outdated and not desired.one_by_one):

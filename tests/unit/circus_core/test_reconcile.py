@@ -271,7 +271,9 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("resize"), st.integers(0, 6)),
         st.tuples(
-            st.sampled_from(["start", "stop", "restart", "reload", "sequential", "fail", "advance", "warmup", "step"]),
+            st.sampled_from(
+                ["start", "stop", "restart", "reload", "sequential", "fail", "advance", "warmup", "step", "converge"]
+            ),
             st.just(0),
         ),
         st.tuples(st.sampled_from(["die", "quick_death", "doom", "expire", "stubborn", "finish"]), st.integers(0, 8)),
@@ -302,6 +304,8 @@ def act(world: World, what: str, number: int) -> None:
         world.now += 1.0
     elif what == "fail":
         there.has_failed = there.state in (STARTING, ACTIVE)
+    elif what == "converge":
+        world.converge()
     elif what == "step":
         for step in plan(desired, there, world.now)[:1]:
             world.perform(step)
@@ -325,7 +329,7 @@ def harm(world: World, what: str, victim: Fake) -> None:
         victim.is_stubborn = True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(ACTIONS, st.booleans())
 def test_every_history_converges(actions: list[tuple[str, int]], eager: bool) -> None:
     """Whatever happened in between, a watcher comes to what is desired, and loses no exit on its way."""
