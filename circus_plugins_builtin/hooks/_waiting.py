@@ -12,6 +12,7 @@ from circus_core.errors import OptionError
 from circus_core.options import OnChange, kinds, option, read_options
 from circus_core.threads import in_thread
 
+_SHORTEST_TRY: Final = 1.0  #: seconds; less tells only that the machine is busy
 _LONGEST_TRY: Final = 5.0  #: seconds; what swallows packets is asked again
 
 
@@ -54,9 +55,9 @@ async def wait_until(probe: Callable[[float], None], waiting: Waiting, what: str
     """
     end_at = time.monotonic() + waiting.timeout
     while True:
-        left = max(waiting.interval, end_at - time.monotonic())
+        left = end_at - time.monotonic()
         try:
-            await in_thread(probe, min(left, _LONGEST_TRY))
+            await in_thread(probe, min(max(left, _SHORTEST_TRY), _LONGEST_TRY))
         except OSError as exc:
             why = exc
         else:
