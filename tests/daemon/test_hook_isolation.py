@@ -55,7 +55,8 @@ def measure(daemon: Daemon) -> Figures:
         replacements.append(1000 * (spawned["time"] - began))
         # One that lived for less than a second is replaced with a pause.
         pid = int(spawned["process_pid"])
-        wait_for(lambda: time.time() - spawned["time"] > 1.05, "the process to be a second old")
+        old_at = spawned["time"] + 1.05
+        wait_for(lambda old_at=old_at: time.time() > old_at, "the process to be a second old")
     return Figures(statistics.median(trips), sorted(trips)[int(0.99 * len(trips))], statistics.median(replacements))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import ctypes
 import sys
 import threading
@@ -57,8 +58,6 @@ def kills_its_thread(**kwargs: Any) -> None:
 
 async def never_ends(**kwargs: Any) -> None:
     """Swallow being cancelled."""
-    import asyncio  # noqa: PLC0415 - the other hooks need none
-
     while True:
         try:
             await asyncio.sleep(60)
