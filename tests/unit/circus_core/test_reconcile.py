@@ -330,10 +330,14 @@ def harm(world: World, what: str, victim: Fake) -> None:
 
 
 @settings(max_examples=800, deadline=None)
-@given(ACTIONS, st.booleans())
-def test_every_history_converges(actions: list[tuple[str, int]], eager: bool) -> None:
+@given(st.integers(0, 5), ACTIONS, st.booleans())
+def test_every_history_converges(running: int, actions: list[tuple[str, int]], eager: bool) -> None:
     """Whatever happened in between, a watcher comes to what is desired, and loses no exit on its way."""
     world = World()
+    if running:
+        act(world, "resize", running)
+        act(world, "start", 0)
+        world.converge()
     for what, number in actions:
         act(world, what, number)
         if eager:
