@@ -28,7 +28,7 @@ class SignalHandler:
         self._waiting: list[signal.Signals] | None = []
         self._before: dict[signal.Signals, Any] = {signum: signal.getsignal(signum) for signum in requests}
         for signum in requests:
-            loop.add_signal_handler(signum, self._receive, signum)
+            loop.add_signal_handler(signum, self.receive, signum)
 
     def ready(self) -> None:
         """Make the calls that waited; from now on each signal calls at once."""
@@ -44,7 +44,9 @@ class SignalHandler:
                 signal.signal(signum, handler)
         self._before = {}
 
-    def _receive(self, signum: signal.Signals) -> None:
+    def receive(self, number: int) -> None:
+        """Take a signal, whoever passed it on."""
+        signum = signal.Signals(number)
         _log.info("got signal %s", signum.name)
         if self._waiting is None:
             self._loop.call_soon(self._requests[signum])

@@ -52,11 +52,15 @@ class KeeperLink:
 
         :raises KeeperError: it does not answer, or speaks another version
         """
-        self.send(("hello", VERSION, self._command))
+        self.introduce()
         version, facts = self._expect("welcome")[0]
         if version != VERSION:
             raise KeeperError(f"the keeper speaks version {version} of its protocol, this is version {VERSION}")
         return dict(facts)
+
+    def introduce(self) -> None:
+        """Introduce this arbiter; without waiting for the keeper, which may still be starting."""
+        self.send(("hello", VERSION, self._command))
 
     def load(self) -> Holding:
         """Return all that the keeper holds; the descriptors are the caller's.

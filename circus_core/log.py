@@ -16,7 +16,7 @@ from circus_core.errors import ConfigError
 LEVELS: Final = ("critical", "error", "warning", "info", "debug")
 """The words of ``--log-level`` and ``loglevel``."""
 
-_FORMAT: Final = "%(asctime)s circus[%(process)d] [%(levelname)s] %(message)s"
+_FORMAT: Final = "%(asctime)s circus[%(circusd)d] [%(levelname)s] %(message)s"
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 _SYSLOG_TIME: Final = "%b %d %H:%M:%S"
 _NAME: Final = "circusd"  # marks our handler
@@ -24,20 +24,21 @@ _LOGGERS: Final = ("circus", "asyncio")
 _SYSLOG_PORT: Final = 514
 
 
-def configure(level: str = "info", output: str = "-", config: str | None = None) -> None:
+def configure(level: str = "info", output: str = "-", config: str | None = None, *, pid: int | None = None) -> None:
     """Set up what circusd logs; a second call replaces what the first one set up.
 
     :param level: one of :data:`LEVELS` in any case; another word means ``info``
     :param output: a path, ``-`` or ``stdout`` for standard error, ``syslog://host[:port][?facility]`` or
         ``syslog:///path?facility``
     :param config: a file for :mod:`logging.config` that replaces all this: ini, JSON or YAML; ``default`` for none
+    :param pid: circusd's, when it is not this process's own
     :raises ConfigError: it cannot be logged there
     """
     if config and config != "default":
         _remove_ours()
         load(config)
         return
-    handler = _handler(output)
+    handler = _handler(output, pid or os.getpid())
     handler.name = _NAME
     _remove_ours()
     for name in _LOGGERS:
@@ -94,7 +95,7 @@ def _remove_ours() -> None:
             handler.close()
 
 
-def _handler(output: str) -> logging.Handler:
+def _handler(output: str, pid: int) -> logging.Handler:
     handler: logging.Handler
     try:
         if output in {"-", "stdout"}:
@@ -108,7 +109,7 @@ def _handler(output: str) -> logging.Handler:
         fix = "write - for standard error, or a path in a directory that is there and writable"
         raise ConfigError("circus", "logoutput", output, why=why, fix=fix) from exc
     time_format = _SYSLOG_TIME if output.startswith("syslog://") else _TIME
-    handler.setFormatter(logging.Formatter(_FORMAT, time_format))
+    handler.setFormatter(logging.Formatter(_FORMAT, time_format, defaults={"circusd": pid}))
     return handler
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Final
 
 _VARIABLE: Final = "NOTIFY_SOCKET"
@@ -23,10 +23,31 @@ class Notifier:
         for name in _OTHERS:
             environ.pop(name, None)
         self._address = "\0" + path[1:] if path.startswith("@") else path
+        self._pid = os.getpid()
+        self._relay: Callable[[str], object] | None = None
+
+    def relay(self, send: Callable[[str], object], pid: int) -> socket.socket | None:
+        """Have another process tell everything: service managers listen to the main process only.
+
+        :param send: hands it what to write to the socket
+        :param pid: its pid
+        :returns: the socket, connected, the caller's to close; ``None`` when there is no service manager
+        """
+        self._relay, self._pid = send, pid
+        if not self._address:
+            return None
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        try:
+            sock.connect(self._address)
+        except OSError:
+            sock.close()
+            return None
+        return sock
 
     def ready(self) -> None:
         """Tell that circusd is up, and by which pid."""
-        self._send("READY=1", f"MAINPID={os.getpid()}")
+        self._send("READY=1", f"MAINPID={self._pid}")
 
     def reloading(self) -> None:
         """Tell that the configuration is read anew; :meth:`ready` ends it."""
@@ -41,7 +62,9 @@ class Notifier:
         self._send("STATUS=" + text.replace("\n", " "))
 
     def _send(self, *lines: str) -> None:
-        if not self._address:
+        if self._relay is not None:
+            self._relay("\n".join(lines))
+        if self._relay is not None or not self._address:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:

@@ -27,7 +27,7 @@ class PidFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._fd = -1
 
     def acquire(self) -> None:
@@ -51,14 +51,18 @@ class PidFile:
             raise
         self._fd = fd
 
+    def fileno(self) -> int:
+        """Return the descriptor of the locked file: who has a duplicate of it has the lock too."""
+        return self._fd
+
     def release(self) -> None:
         """Remove the file, unless it is no longer the one that we locked. May be called twice."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
         try:
-            if _is_at(self._path, fd):
-                os.unlink(self._path)
+            if _is_at(self.path, fd):
+                os.unlink(self.path)
         except OSError:  # its directory went away or became read-only: it is stale, which the next one sees
             pass
         os.close(fd)
@@ -66,7 +70,7 @@ class PidFile:
     def _locked(self) -> int:
         while True:
             try:
-                fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+                fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             except OSError as exc:
                 raise self._unusable(exc) from exc
             try:
@@ -77,7 +81,7 @@ class PidFile:
                 raise self._taken(owner) from None
             except OSError:  # a file system without locks: the text must do
                 return fd
-            if _is_at(self._path, fd):
+            if _is_at(self.path, fd):
                 return fd
             os.close(fd)  # its owner removed it between our open and our lock
 
@@ -86,19 +90,19 @@ class PidFile:
         return ConfigError(
             "circus",
             "pidfile",
-            self._path,
+            self.path,
             why=f"circusd is already running{f' as pid {pid}' if pid else ''}",
             fix=f"stop it first (circusctl quit, or {stop}), or write another path",
         )
 
     def _unusable(self, exc: OSError) -> ConfigError:
         why, fix = {
-            errno.ENOENT: ("its directory does not exist", f"create it first (mkdir -p {os.path.dirname(self._path)})"),
+            errno.ENOENT: ("its directory does not exist", f"create it first (mkdir -p {os.path.dirname(self.path)})"),
             errno.EISDIR: ("this is a directory", "write the path of a file in it"),
             errno.EACCES: ("permission denied", "write a path in a directory that you may write to"),
             errno.EROFS: ("the file system is read-only", "write a path elsewhere, as in /run"),
         }.get(exc.errno or 0, (exc.strerror or str(exc), "write another path"))
-        return ConfigError("circus", "pidfile", self._path, why=why, fix=fix)
+        return ConfigError("circus", "pidfile", self.path, why=why, fix=fix)
 
 
 def _is_at(path: str, fd: int) -> bool:

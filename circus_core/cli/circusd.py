@@ -17,6 +17,7 @@ from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
 from circus_core._version import __version__
+from circus_core.cli._seat import AloneSeat, Seat, can_have_keeper, split
 from circus_core.compat.faces import DaemonFaces
 from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
@@ -26,7 +27,7 @@ from circus_core.errors import CircusError, ConfigErrors
 from circus_core.hooks import Hooks
 from circus_core.machine import machine_problems
 from circus_core.notify import Notifier
-from circus_core.options import Option
+from circus_core.options import CircusConfig, Option
 from circus_core.pacing import longest_delay
 from circus_core.pidfile import PidFile
 from circus_core.registry import Registry
@@ -34,6 +35,7 @@ from circus_core.services import logger
 from circus_core.stevedore_loader import load as load_by_stevedore
 
 _DESCRIPTION: Final = "Run and watch the processes and sockets that an ini file describes."
+_HEARTBEAT: Final = 60.0  #: seconds after which an arbiter that does not answer is replaced
 _EPILOG: Final = "circusctl drives the daemon; `circusctl --help` lists what it can do."
 
 
@@ -75,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--logger-config", dest="loggerconfig", metavar="FILE",
         help="an ini, JSON or YAML file for Python's logging, in place of the other two",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keeper", action=argparse.BooleanOptionalAction, default=bool(os.environ.get("CIRCUSD_KEEPER")),
+        help="have a process of its own keep the processes, so that they outlive a crash (default: off)",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -134,16 +140,11 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
         logger.warning("%s", warning)
     if circus.umask is not None:
         os.umask(circus.umask)
-    with _pidfile(circus.pidfile):
-        spawner = DirectSpawner(
-            closes_fds=False,
-            born_nofile=born_nofile,
-            reaps_strangers=os.getpid() == 1,
-            check_delay=longest_delay(circus.check_delay),
-        )
+    with _pidfile(circus.pidfile) as pidfile:
+        seat = _take_seat(args, circus, born_nofile, notifier, pidfile)
         daemon = Daemon(
             config,
-            spawner=spawner,
+            spawner=seat.spawner,
             registry=registry,
             hooks=hooks,
             load=read_checked,
@@ -151,7 +152,28 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
             on_stopping=notifier.stopping,
             faces=DaemonFaces(),
         )
-        asyncio.run(_serve(daemon, notifier, daemonizer))
+        asyncio.run(_serve(daemon, seat, notifier, daemonizer))
+
+
+def _take_seat(
+    args: argparse.Namespace,
+    circus: CircusConfig,
+    born_nofile: tuple[int, int],
+    notifier: Notifier,
+    pidfile: PidFile | None,
+) -> Seat:
+    if args.keeper and can_have_keeper():
+        seat = split(born_nofile, heartbeat=_HEARTBEAT)
+        seat.hand_over(notifier, pidfile)
+        return seat
+    return AloneSeat(
+        DirectSpawner(
+            closes_fds=False,
+            born_nofile=born_nofile,
+            reaps_strangers=os.getpid() == 1,
+            check_delay=longest_delay(circus.check_delay),
+        )
+    )
 
 
 def _read_checked(args: argparse.Namespace, hooks: Hooks) -> Config:
@@ -164,24 +186,26 @@ def _read_checked(args: argparse.Namespace, hooks: Hooks) -> Config:
 
 
 @contextlib.contextmanager
-def _pidfile(path: str | None) -> Iterator[None]:
+def _pidfile(path: str | None) -> Iterator[PidFile | None]:
     pidfile = PidFile(path) if path else None
     if pidfile is not None:
         pidfile.acquire()
     try:
-        yield
+        yield pidfile
     finally:
         if pidfile is not None:
             pidfile.release()
 
 
-async def _serve(daemon: Daemon, notifier: Notifier, daemonizer: Daemonizer | None) -> None:
+async def _serve(daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Daemonizer | None) -> None:
     def ready() -> None:
-        logger.info("Starting master on pid %d", os.getpid())
+        logger.info("Starting master on pid %d", seat.pid)
         _warn_of_open_door(daemon.arbiter.endpoint)
         if daemonizer is not None:
+            seat.detach()
             daemonizer.ready()
         notifier.ready()
+        seat.ready()
         signals.ready()
 
     signals = SignalHandler(
@@ -194,6 +218,7 @@ async def _serve(daemon: Daemon, notifier: Notifier, daemonizer: Daemonizer | No
             signal.SIGUSR1: daemon.reopen_logs,
         },
     )
+    seat.on_signal(signals.receive)
     try:
         await daemon.run(ready)
     finally:
