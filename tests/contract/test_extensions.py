@@ -20,6 +20,7 @@ from circus_core import _entry_points, hookspecs, stevedore_loader
 from circus_core.interfaces import Chunk, Stream
 from circus_core.registry import Registry
 
+ROOT = Path(__file__).parents[2]
 CORE = Path(circus_core.__file__).parent
 REGISTRY = Registry()
 COMMANDS = REGISTRY.command_names()
@@ -60,6 +61,7 @@ def test_every_built_in_loads(load: Any) -> None:
         if info.group in {"circus.streams", "circus.hooks", "circus.plugins"}:
             getattr(registry, info.group.removeprefix("circus.").removesuffix("s"))(info.name)
     registry.hookimpls()
+    registry.console_hookimpls()
 
     assert [str(problem) for problem in registry.problems()] == []
     assert {info.state for info in registry.extensions()} == {"loaded"}
@@ -124,6 +126,17 @@ def test_hookspec_is_called_by_the_core(name: str) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert name in texts
+
+
+@pytest.mark.parametrize("name", HOOKSPECS)
+def test_hookspec_is_tested_on_a_real_daemon(name: str) -> None:
+    tests = ast.parse((ROOT / "tests" / "daemon" / "test_hookspecs.py").read_text())
+    assert f"test_{name}" in {node.name for node in tests.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("name", HOOKSPECS)
+def test_hookspec_is_in_the_reference(name: str) -> None:
+    assert f"\n### {name}(" in (ROOT / "docs" / "reference" / "extensions.md").read_text()
 
 
 def test_every_hook_that_the_core_calls_is_specified() -> None:
