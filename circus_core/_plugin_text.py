@@ -15,7 +15,7 @@ def encode(config: Mapping[str, Any]) -> str:
     texts = {str(key): str(value) for key, value in sorted(config.items())}
     items = [f"{key}{_VALUE}{text}" for key, text in texts.items()]
     written = _ITEM.join(items)
-    return written if decode(written) == texts else json.dumps(texts)
+    return written if _says(written, texts) else json.dumps(texts)
 
 
 def decode(text: str) -> dict[str, str]:
@@ -33,6 +33,13 @@ def decode(text: str) -> dict[str, str]:
                 raise ValueError(f"{item!r} is no key:value; write key:value items, joined by {_ITEM}")
             config[key.strip()] = value.strip()
     return config
+
+
+def _says(written: str, texts: Mapping[str, str]) -> bool:
+    try:
+        return not written.startswith("-") and decode(written) == texts
+    except ValueError:
+        return False
 
 
 def _from_json(text: str) -> dict[str, str]:

@@ -132,24 +132,24 @@ def _make(
     by_name = {**dict(zip(names, given, strict=True)), **config}
     signature = inspect.signature(plugin_class)
     takes_any_position = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
-    if not takes_any_position and _fits(signature, by_name):
-        make = partial(plugin_class, **by_name)
-    else:
-        make = partial(plugin_class, *given, **config)
-    try:
-        signature.bind(*make.args, **make.keywords)
-    except TypeError as exc:
-        fix = f"write the options that {plugin_class.__name__} has, and all that it needs"
-        raise CircusError(f"[{label}]: {exc}; {fix}") from exc
+    make = partial(plugin_class, *given, **config)
+    if not takes_any_position:
+        try:
+            signature.bind(**by_name)
+            make = partial(plugin_class, **by_name)
+        except TypeError as exc:
+            if not _fits(signature, make):
+                fix = f"write the options that {plugin_class.__name__} has, and all that it needs"
+                raise CircusError(f"[{label}]: {exc}; {fix}") from exc
     try:
         return make()
     except OptionError as exc:
         raise CircusError(f"[{label}] {exc}") from exc
 
 
-def _fits(signature: inspect.Signature, arguments: Mapping[str, Any]) -> bool:
+def _fits(signature: inspect.Signature, call: partial[CircusPlugin]) -> bool:
     try:
-        signature.bind(**arguments)
+        signature.bind(*call.args, **call.keywords)
     except TypeError:
         return False
     return True
