@@ -27,6 +27,7 @@ class Group(Enum):
     HOOKS = "circus.hooks"
     PLUGINS = "circus.plugins"
     EXTENSIONS = "circus.extensions"
+    CONSOLE = "circus.console"
 
     @property
     def noun(self) -> str:
@@ -67,6 +68,11 @@ class Extension:
             distribution=point.distribution.name,
             version=point.distribution.version,
         )
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is one of our own."""
+        return _entry_points.normalized(self.entry_point.distribution.name) == BUILT_IN
 
     @property
     def is_usable(self) -> bool:
@@ -131,7 +137,7 @@ def _refuse_duplicates(extensions: Iterable[Extension]) -> None:
     for rivals in claims.values():
         if len(rivals) == 1:
             continue
-        built_in = [e for e in rivals if _entry_points.normalized(e.entry_point.distribution.name) == BUILT_IN]
+        built_in = [e for e in rivals if e.is_built_in]
         for extension in rivals:
             if built_in != [extension]:
                 others = {_shown(other.entry_point) for other in rivals if other is not extension}

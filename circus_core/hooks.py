@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from circus_core import hookspecs
 from circus_core._watcher_hooks import WatcherHooks
+from circus_core.companions import check_companions
 from circus_core.errors import ConfigError, MessageError
 from circus_core.hookspecs import PROJECT, VOTES
 from circus_core.options import Option, WatcherConfig, extension_rows, table
@@ -68,8 +69,9 @@ class Hooks:
         """Return what keeps *config* from being used: extensions that do not load, what extensions find wrong."""
         errors = self._registry.check_config(config)
         for watcher in config.watchers:
-            errors += [error.at(config.where.get((error.section, error.option))) for error in self._asked(watcher)]
-        return errors
+            errors += self._asked(watcher)
+        errors += check_companions(config, self)
+        return [error.at(config.where.get((error.section, error.option))) for error in errors]
 
     def require(self, config: WatcherConfig) -> None:
         """Refuse a watcher whose streams or hooks do not load, or that an extension finds wrong.
@@ -132,22 +134,30 @@ class Hooks:
     def _find_rows(self) -> dict[str, Option]:
         """Return the table of a watcher's options with what modules add to it."""
         found = dict(table(WatcherConfig))
-        prefixes: dict[str, str] = {}
-        for plugin, answer in list(self._ask("circus_watcher_options", {})):
+        answers = list(self._ask("circus_watcher_options", {}))
+        claims: dict[Any, list[str]] = {}
+        for plugin, answer in answers:
+            for prefix in () if isinstance(answer, Exception) else answer:
+                claims.setdefault(prefix, []).append(plugin)
+        for plugin, answer in answers:
             try:
                 if isinstance(answer, Exception):
                     raise answer
-                for prefix in answer:
-                    if prefix in prefixes:
-                        raise ValueError(f"{prefix!r} is the prefix of extension {prefixes[prefix]!r} already")
+                self._check_claims(plugin, {prefix: claims[prefix] for prefix in answer})
                 rows = [extension_rows(prefix, options_type) for prefix, options_type in answer.items()]
             except Exception as exc:  # what a stranger's code may raise
                 self._leave_out(plugin, f"has options that cannot be: {exc}", "see circus_watcher_options in the docs")
                 continue
-            prefixes.update(dict.fromkeys(answer, plugin))
             for more in rows:
                 found.update(more)
         return found
+
+    def _check_claims(self, plugin: str, claims: Mapping[str, list[str]]) -> None:
+        """Raise :class:`ValueError` when another module claims a prefix too; a built-in one keeps its own."""
+        for prefix, claimants in claims.items():
+            if claimants != [plugin] and not self._registry.is_built_in(Group.EXTENSIONS, plugin):
+                rivals = ", ".join(sorted(repr(name) for name in claimants if name != plugin))
+                raise ValueError(f"{prefix!r} is claimed twice, also by extension {rivals}")
 
     def _leave_out(self, plugin: str, why: str, fix: str) -> None:
         self._manager.unregister(name=plugin)
@@ -187,11 +197,14 @@ def _check_result(name: str, result: object) -> None:
         raise TypeError("it returned a coroutine; it has to be a plain function that starts a task")
     vote = VOTES.get(name)
     if vote is not None and not isinstance(result, vote.accepts):
-        wanted = " or ".join(accepted.__name__ for accepted in vote.accepts)
-        raise TypeError(f"it returned {result!r}; return {wanted} or None")
+        raise TypeError(f"it returned {result!r}; return {_either(vote.accepts)} or None")
     if vote is not None and isinstance(result, (list, tuple)):
         for item in result:
             if not isinstance(item, vote.items):
                 raise TypeError(
-                    f"it returned {item!r} in a {type(result).__name__}; return {vote.items.__name__} there"
+                    f"it returned {item!r} in a {type(result).__name__}; return {_either(vote.items)} there"
                 )
+
+
+def _either(types: Iterable[type[Any]]) -> str:
+    return " or ".join(one.__name__ for one in types)

@@ -1,6 +1,6 @@
 """Extensions by name: the only reader of entry points.
 
-Found are the entry points of five groups by :mod:`circus_core._entry_points`, in 1 ms, so that a one-shot ``circusctl``
+Found are the entry points of six groups by :mod:`circus_core._entry_points`, in 1 ms, so that a one-shot ``circusctl``
 has its command loaded at once: ``importlib.metadata`` takes 18 ms to import, stevedore 25. The daemon, which has the
 time, has stevedore load them (``Registry(load=stevedore_loader.load)``). Both have the same table, so neither sees
 what the other does not.
@@ -96,9 +96,17 @@ class Registry:
             self._commands = self._load_group(Group.COMMANDS)
         return self._commands
 
+    def add_command(self, command: Command[Any]) -> None:
+        """Have a command that the program itself brings; it takes the place of one of its name."""
+        self.commands()[command.name] = command
+
     def hookimpls(self) -> dict[str, object]:
         """Return all objects of ``circus.extensions`` that load, by name; the others are in :meth:`problems`."""
         return self._load_group(Group.EXTENSIONS)
+
+    def console_hookimpls(self) -> dict[str, object]:
+        """Return all objects of ``circus.console`` that load, by name; the others are in :meth:`problems`."""
+        return self._load_group(Group.CONSOLE)
 
     def stream(self, target: str | Callable[..., Any]) -> Callable[..., Any]:
         """Return the stream class that *target* names: an entry point or a dotted path.
@@ -120,6 +128,10 @@ class Registry:
         :raises ExtensionError: there is none or it is broken
         """
         return self._resolve(Group.PLUGINS, target)
+
+    def is_built_in(self, group: Group, name: str) -> bool:
+        """Return whether the extension of that name is one of our own."""
+        return self._named[group.value, name].is_built_in
 
     def mark_broken(self, group: Group, name: str, why: str, *, fix: str = "") -> ExtensionError:
         """Take an extension out that turned out broken after it was loaded."""
@@ -278,6 +290,7 @@ _PREPARE: Final[Mapping[Group, Callable[[Any, str], Any]]] = {
     Group.HOOKS: _callable,
     Group.PLUGINS: _callable,
     Group.EXTENSIONS: _hookimpls,
+    Group.CONSOLE: _hookimpls,
 }
 
 

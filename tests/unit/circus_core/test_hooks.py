@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from circus_core.errors import ConfigError, MessageError, OptionError
 from circus_core.events import WatcherStarted
 from circus_core.hooks import Hooks
 from circus_core.hookspecs import hookimpl
+from circus_core.options import WatcherConfig, kinds, option, read_options, table
 from circus_core.registry import Group
 from circus_core.spawner import SpawnRequest
 
@@ -27,6 +29,12 @@ class FakeRegistry:
 
     def hookimpls(self) -> dict[str, object]:
         return self.objects
+
+    def is_built_in(self, group: Group, name: str) -> bool:
+        return name == "OurOwn"
+
+    def check_watcher(self, config: WatcherConfig) -> list[ConfigError]:
+        return []
 
     def mark_broken(self, group: Group, name: str, why: str, *, fix: str = "") -> None:
         assert group is Group.EXTENSIONS
@@ -230,3 +238,97 @@ def test_optional_hook_may_be_unknown() -> None:
         def circus_of_a_later_version(self) -> None: ...
 
     hooks(Newer(), Listens())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Colours:
+    """Options of an extension."""
+
+    colour: str = option(kinds.NAME, "blue", "Colour of its processes.")
+
+
+class Claims:
+    """Reads options of watchers under a prefix."""
+
+    def __init__(self, prefix: str = "demo", options: type = Colours) -> None:
+        self._answer = {prefix: options}
+
+    @hookimpl
+    def circus_watcher_options(self) -> dict[str, type]:
+        return self._answer
+
+    @hookimpl
+    def circus_check_watcher(self, config: WatcherConfig) -> list[OptionError]:
+        return [OptionError("demo.colour", "grey", why="too dull", fix="write blue")] if config.extra else []
+
+
+class ClaimsAsWell(Claims):
+    """Wants the same."""
+
+
+class OurOwn(Claims):
+    """Is built in."""
+
+
+class Babbles(Claims):
+    """Says what is no option."""
+
+    def __init__(self) -> None:
+        super().__init__("babble", str)
+
+
+class RaisesAtOnce:
+    """Cannot say."""
+
+    @hookimpl
+    def circus_watcher_options(self) -> None:
+        raise ValueError("boom")
+
+
+def test_options_of_extensions_are_rows_under_their_prefix() -> None:
+    rows = hooks(Claims()).watcher_rows
+
+    assert rows["demo.colour"].name == "demo.colour"
+    assert rows["demo.colour"].default == "blue"
+    assert rows.keys() > table(WatcherConfig).keys()
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        pytest.param(ClaimsAsWell(), "'demo' is claimed twice, also by extension 'OurOwn'", id="claimed-twice"),
+        pytest.param(ClaimsAsWell("hooks"), "'hooks' is a prefix of Circus itself", id="of-circus"),
+        pytest.param(ClaimsAsWell("de mo"), "'de mo' is no prefix of options", id="no-name"),
+        pytest.param(Babbles(), "<class 'str'> is no dataclass with fields", id="no-options"),
+        pytest.param(RaisesAtOnce(), "boom", id="raises"),
+    ],
+)
+def test_extension_with_options_that_cannot_be_is_left_out(broken: object, why: str) -> None:
+    registry = FakeRegistry(OurOwn(), broken)
+    made = Hooks(registry)  # type: ignore[arg-type]  # has what is used of it
+
+    assert why in registry.broken[type(broken).__name__]
+    assert made.watcher_rows["demo.colour"].default == "blue"
+    assert len(made.vote("circus_check_watcher", config=WatcherConfig(name="web", extra={"x": 1}))) == 1
+
+
+def test_prefix_that_two_strangers_claim_is_neithers() -> None:
+    registry = FakeRegistry(Claims(), ClaimsAsWell())
+    made = Hooks(registry)  # type: ignore[arg-type]  # has what is used of it
+
+    assert registry.broken.keys() == {"Claims", "ClaimsAsWell"}
+    assert "demo.colour" not in made.watcher_rows
+
+
+def test_what_extensions_find_wrong_refuses_a_watcher() -> None:
+    made = hooks(Claims())
+    made.require(WatcherConfig(name="web"))
+    with pytest.raises(MessageError, match=r"^\[watcher:web\] demo.colour = 'grey': too dull; write blue$"):
+        made.require(WatcherConfig(name="web", extra={"demo.colour": "grey"}))
+
+
+def test_options_are_read_from_what_a_watcher_tells() -> None:
+    assert read_options(Colours, "demo", {"demo.colour": "red", "cmd": "x"}) == Colours(colour="red")
+    assert read_options(Colours, "demo", {}) == Colours()
+    with pytest.raises(ValueError, match=r"'demo\.colour' isn't a string"):
+        read_options(Colours, "demo", {"demo.colour": 3})
