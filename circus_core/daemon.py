@@ -153,7 +153,8 @@ class Daemon:
             self._controller.open(self.arbiter, self.veto)
 
     async def _make_arbiter(self) -> None:
-        await self._open_sockets()
+        config = self._complete(self._config)
+        await self._open_sockets(config)
         services = Services(
             spawner=self._spawner,
             pump=self._pump,
@@ -166,7 +167,7 @@ class Daemon:
             faces=self._faces,
         )
         self._arbiter = Arbiter(
-            self._complete(self._config),
+            config,
             services,
             endpoint=self._controller.endpoint.address if self._controller else "",
             pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
@@ -180,20 +181,22 @@ class Daemon:
     def _complete(self, config: Config) -> Config:
         return with_companions(
             config,
+            self._hooks,
             endpoint=self._controller.endpoint.address if self._controller else "",
             pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
         )
 
-    async def _open_sockets(self) -> None:
-        given = [config for config in self._config.sockets if config.name in self._given]
-        others = [config for config in self._config.sockets if config.name not in self._given]
+    async def _open_sockets(self, config: Config) -> None:
+        given = [socket for socket in config.sockets if socket.name in self._given]
+        others = [socket for socket in config.sockets if socket.name not in self._given]
         self._sockets.open(others, await in_thread(resolve, others))
-        self._sockets.adopt(ManagedSocket(config, bound=self._given[config.name]) for config in given)
+        self._sockets.adopt(ManagedSocket(socket, bound=self._given[socket.name]) for socket in given)
 
     async def _begin_again(self) -> None:
         """Start anew from the configuration that the restart read before anything was stopped."""
         old = self._config
         if self._controller is not None:
+            self._pump.rings.wake()
             await self._controller.pause()
         await self.arbiter.close()
         self._sockets.close()
@@ -244,6 +247,7 @@ class Daemon:
 
     async def _close(self) -> None:
         if self._controller is not None:
+            self._pump.rings.wake()
             await self._controller.pause()
         if self._arbiter is not None:
             await self._arbiter.close()

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 from circus_core.errors import OptionError
+from circus_core.options import SocketConfig, WatcherConfig
 from circus_core.spawner import SpawnRequest
 
 if TYPE_CHECKING:
     from circus_core.config import Config
     from circus_core.events import Event
     from circus_core.interfaces import ArbiterHandle, WatcherHandle
-    from circus_core.options import WatcherConfig
     from circus_core.states import WatcherState, Wid
 
 PROJECT: Final = "circus"
@@ -43,18 +43,19 @@ class Vote:
 
     :param accepts: types of the results that mean something; ``None`` always means no opinion
     :param chain: the argument that a result of its own type replaces for the implementations that are asked later
-    :param items: what a result that is a list or a tuple holds
+    :param items: types of what a result that is a list or a tuple holds
     """
 
     accepts: tuple[type[Any], ...]
     chain: str | None = None
-    items: type[Any] = object
+    items: tuple[type[Any], ...] = (object,)
 
 
 VOTES: Final[Mapping[str, Vote]] = {
     "circus_before_spawn": Vote((bool, SpawnRequest), chain="request"),
     "circus_before_command": Vote((str,)),
-    "circus_check_watcher": Vote((list, tuple), items=OptionError),
+    "circus_check_watcher": Vote((list, tuple), items=(OptionError,)),
+    "circus_companions": Vote((list, tuple), items=(WatcherConfig, SocketConfig, OptionError)),
     "circus_watcher_options": Vote((Mapping,)),
 }
 """The hookspecs that are votes; all others are notifications."""
@@ -81,6 +82,24 @@ def circus_check_watcher(config: WatcherConfig) -> Sequence[OptionError] | None:
 
     :param config: the watcher as it would be
     :returns: what is wrong with its options; ``None`` or nothing when all is well
+    """
+
+
+@hookspec
+def circus_companions(
+    config: Config, endpoint: str, pubsub_endpoint: str
+) -> Sequence[WatcherConfig | SocketConfig | OptionError] | None:
+    """Called when a configuration was read, to learn what runs beside the watchers that are written in it. A vote.
+
+    All implementations are asked, at start and at each reload, so the same configuration has to give the same result:
+    a watcher that differs from before is restarted. ``circusd-stats`` joins the watchers this way. One that raises adds
+    nothing.
+
+    :param config: the whole of it, frozen
+    :param endpoint: where the daemon takes commands, ``""`` for nowhere
+    :param pubsub_endpoint: where it publishes events, ``""`` for nowhere
+    :returns: watchers and sockets to add to those of *config*, and what is wrong with options of ``[circus]``: with any
+        error the configuration is refused; ``None`` for nothing
     """
 
 
