@@ -277,10 +277,9 @@ class WatcherConfig:
     log_ring: int | None = option(
         kinds.RING,
         None,
-        "How much of the newest output of each process is kept in memory for ``circusctl logs``: 64K of those that have"
-        " a stream. Set, it also keeps the output of those that have none, and passes it on to ``circusd``'s own."
-        " 0 keeps nothing.",
-        unit="bytes",
+        "How many bytes of the newest output of each process are kept in memory for ``circusctl logs``; by default 64K"
+        " of those that have a stream. Set, it also keeps the output of those that have none, and passes it on to"
+        " ``circusd``'s own. 0 keeps nothing.",
         on_change=RELOAD,
     )
     hook_timeout: float = option(

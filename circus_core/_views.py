@@ -27,6 +27,28 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputSource:
+    """Whose output is wanted: that of a whole watcher, of one of its slots or of one process."""
+
+    watcher: str
+    wid: int | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPage:
+    """Some of what processes printed, oldest first.
+
+    :param cursor: stands for the end of it; gives what comes later
+    :param gaps: (watcher, wid) of which more had come than is kept, so that some is missing before or in it
+    """
+
+    chunks: tuple[Chunk, ...]
+    cursor: str
+    gaps: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessView:
     """A process of a watcher at one moment.
 
@@ -61,6 +83,8 @@ class WatcherReport:
     :param last_exit: ``{"pid", "wid", "exit_code", "time"}`` of the process that ended last
     :param retries: failed tries in a row, of the worst slot
     :param next_try: Unix time before which a paced slot is not filled
+    :param output_lost: bytes that its processes printed and that no stream took
+    :param output_errors: ``stdout`` or ``stderr`` to the reason why its stream fails now
     """
 
     state: WatcherState
@@ -73,6 +97,8 @@ class WatcherReport:
     retries: int = 0
     next_try: float | None = None
     restarts: int = 0
+    output_lost: int = 0
+    output_errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,18 @@ from circus_core._reloading import Reloader
 from circus_core.changes import PendingChange, done
 from circus_core.config import Config
 from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
-from circus_core.interfaces import Command, ExtensionInfo, Outcome, ReloadPlan, SocketView, WatcherHandle
+from circus_core.interfaces import (
+    Command,
+    ExtensionInfo,
+    Outcome,
+    OutputPage,
+    OutputSource,
+    ReloadPlan,
+    SocketView,
+    WatcherHandle,
+)
 from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
+from circus_core.output_reading import read_output
 from circus_core.procinfo import Sampler
 from circus_core.services import Services, logger
 from circus_core.threads import in_thread
@@ -69,6 +79,7 @@ class Arbiter:
         self._reloader = Reloader(self, services, load)
         for watcher in config.watchers:
             self._watchers[watcher.name.lower()] = self._make(watcher)
+        services.pump.rings.keep_only(self._watchers)
 
     # -- what it is ---------------------------------------------------------------------------------------------
 
@@ -137,6 +148,12 @@ class Arbiter:
     async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return the process-info object of each pid; nothing waits while ``/proc`` is read."""
         return await in_thread(self._sampler.sample, pids, with_children=with_children)
+
+    async def read_output(
+        self, sources: Sequence[OutputSource], *, lines: int, after: str | None = None, wait: float = 0.0
+    ) -> OutputPage:
+        """Return what processes printed, as far as it is kept."""
+        return await read_output(self._services.pump.rings, sources, lines=lines, after=after, wait=wait)
 
     def parse_watcher(
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None
@@ -215,6 +232,7 @@ class Arbiter:
     def unregister(self, watcher: Watcher, *, stop: bool = True) -> PendingChange:
         """Take a watcher out of all listings, with no event of its own."""
         del self._watchers[watcher.name.lower()]
+        self._services.pump.rings.drop(watcher.name)
         self._notify("circus_watcher_removed", watcher=watcher)
         if not stop:
             watcher.abandon()

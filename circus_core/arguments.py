@@ -36,6 +36,7 @@ def arg(
     doc: str,
     takes: Takes | None = None,
     flag: str | None = None,
+    short: str = "",
     aliases: tuple[str, ...] = (),
 ) -> Any:
     """Describe one property of a command.
@@ -44,9 +45,10 @@ def arg(
     :param doc: one line for usage and reference, in lower case
     :param takes: how the terminal takes it; by default ``FLAG`` for ``bool``, else ``WORD``
     :param flag: name on the command line without dashes, when it is not the property's
+    :param short: a letter that may stand for it there, behind one dash
     :param aliases: further property names that mean the same
     """
-    metadata = {"doc": doc, "takes": takes, "flag": flag, "aliases": aliases}
+    metadata = {"doc": doc, "takes": takes, "flag": flag, "short": short, "aliases": aliases}
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -66,6 +68,7 @@ class Property:
     default: Any
     takes: Takes
     flag: str
+    short: str
     aliases: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -78,6 +81,7 @@ class Property:
             "default": self.default,
             "takes": self.takes.value,
             "flag": self.flag,
+            "short": self.short,
             "aliases": list(self.aliases),
         }
 
@@ -92,6 +96,7 @@ class Property:
             default=data["default"],
             takes=Takes(data["takes"]),
             flag=data["flag"],
+            short=data.get("short", ""),
             aliases=tuple(data["aliases"]),
         )
 
@@ -123,6 +128,7 @@ def _property(field: dataclasses.Field[Any], hint: Any) -> Property:
         default=None if required else default,
         takes=takes,
         flag=field.metadata.get("flag") or field.name,
+        short=field.metadata.get("short", ""),
         aliases=field.metadata.get("aliases", ()),
     )
 

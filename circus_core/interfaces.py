@@ -15,6 +15,8 @@ from circus_core._views import (
     Chunk,
     ExtensionInfo,
     Outcome,
+    OutputPage,
+    OutputSource,
     ProcessView,
     ReloadPlan,
     ReloadStep,
@@ -37,6 +39,8 @@ __all__ = [
     "ExtensionInfo",
     "NoArgs",
     "Outcome",
+    "OutputPage",
+    "OutputSource",
     "ProcessView",
     "ReloadPlan",
     "ReloadStep",
@@ -205,6 +209,10 @@ class WatcherHandle(Protocol):
         """Return the processes that are not dead, by wid."""
 
     def report(self) -> WatcherReport: ...
+    @property
+    def output_lost(self) -> int:
+        """How many bytes its processes printed that no stream took."""
+
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them, free-form ones included."""
 
@@ -299,6 +307,17 @@ class ArbiterHandle(Protocol):
         """Return pid to process-info object (protocol reference, section 9), or to a text when it is gone.
 
         Sampled off the loop.
+        """
+
+    async def read_output(
+        self, sources: Sequence[OutputSource], *, lines: int, after: str | None = None, wait: float = 0.0
+    ) -> OutputPage:
+        """Return what processes printed, as far as it is kept.
+
+        :param lines: how many at most: the last ones, or with *after* the first ones
+        :param after: the cursor of an earlier page: return what came after it
+        :param wait: seconds to wait for something to come
+        :raises MessageError: *after* is no cursor
         """
 
     def parse_watcher(

@@ -70,10 +70,11 @@ def usage_line(properties: Sequence[Property]) -> str:
     """Return the words that a command takes, as in ``<name> [nb] [--waiting]``."""
     parts = []
     for prop in sorted(properties, key=lambda p: _ORDER[p.takes]):
+        name = f"-{prop.short}" if prop.short else f"--{prop.flag}"
         if prop.takes is Takes.FLAG:
-            parts.append(f"[--{prop.flag}]")
+            parts.append(f"[{name}]")
         elif prop.takes is Takes.OPTION:
-            parts.append(f"[--{prop.flag} {prop.name.upper()}]")
+            parts.append(f"[{name} {prop.name.upper()}]")
         elif prop.takes is not Takes.HIDDEN:
             dots = "..." if prop.takes is Takes.REST else ""
             parts.append(f"<{prop.flag}{dots}>" if prop.is_required else f"[{prop.flag}{dots}]")
@@ -104,13 +105,16 @@ _PARSERS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
 
 
 def _options(properties: Sequence[Property]) -> dict[str, Property]:
-    return {_fold(p.flag): p for p in properties if p.takes in (Takes.OPTION, Takes.FLAG)}
+    """Return the options as they are written, with two dashes or with one and a letter."""
+    options = [p for p in properties if p.takes in (Takes.OPTION, Takes.FLAG)]
+    return {f"--{_fold(p.flag)}": p for p in options} | {f"-{p.short}": p for p in options if p.short}
 
 
 def _label(prop: Property) -> str:
+    short = f"-{prop.short}, " if prop.short else ""
     if prop.takes is Takes.OPTION:
-        return f"--{prop.flag} {prop.name.upper()}"
-    return f"--{prop.flag}" if prop.takes is Takes.FLAG else prop.flag
+        return f"{short}--{prop.flag} {prop.name.upper()}"
+    return f"{short}--{prop.flag}" if prop.takes is Takes.FLAG else prop.flag
 
 
 def _fold(name: str) -> str:
@@ -126,10 +130,13 @@ def _starts_text(rest: Property | None, beyond: int) -> bool:
 
 
 def _take_option(options: dict[str, Property], word: str, left: list[str], values: dict[str, Any]) -> None:
-    name, has_value, value = word.removeprefix("--").partition("=")
-    prop = options.get(_fold(name)) if word.startswith("--") else None
+    if word.startswith("--"):
+        name, has_value, value = word.partition("=")
+    else:
+        name, has_value, value = word[:2], word[2:], word[2:]
+    prop = options.get(name[:2] + _fold(name[2:]))
     if prop is None:
-        if word in ("--help", "-h") and "help" not in options:
+        if word in ("--help", "-h") and "--help" not in options:
             raise HelpRequested
         raise UnknownOptionError(word)
     if prop.takes is Takes.FLAG:

@@ -135,7 +135,14 @@ class Watcher:
             retries=actual.retries(now),
             next_try=None if next_try is None else time.time() + next_try - now,
             restarts=actual.restarts,
+            output_lost=self.output_lost,
+            output_errors=actual.output.errors(),
         )
+
+    @property
+    def output_lost(self) -> int:
+        """How many bytes its processes printed that no stream took."""
+        return self._actual.output.lost()
 
     # -- what commands desire -----------------------------------------------------------------------------------
 

@@ -72,7 +72,8 @@ def usage(command: Command[Any]) -> str:
         if prop.takes in {Takes.WORD, Takes.REST}:
             words.append(word if prop.is_required else f"[{word}]")
         elif prop.takes is not Takes.HIDDEN:
-            options.append(f"[--{prop.flag}]" if prop.takes is Takes.FLAG else f"[--{prop.flag} <value>]")
+            name = f"-{prop.short}" if prop.short else f"--{prop.flag}"
+            options.append(f"[{name}]" if prop.takes is Takes.FLAG else f"[{name} <value>]")
     return " ".join(["circusctl", command.name, *words, *options])
 
 

@@ -19,23 +19,20 @@ Plain tuples of plain values: the garbage collector does not look at them.
 class Ring:
     """The newest output of the processes that had one slot, one after the other; older entries make room.
 
-    ``cost`` is the memory that it takes, ``newest`` the number of the newest entry that it ever had, ``forgotten``
-    that of the last one that made room.
+    ``cost`` is the memory that it takes, ``forgotten`` the number of the last entry that made room.
     """
 
-    __slots__ = ("_entries", "_size", "cost", "forgotten", "newest")
+    __slots__ = ("_entries", "_size", "cost", "forgotten")
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
         self._size = 0
         self.cost = 0
         self.forgotten = 0
-        self.newest = 0
 
     def put(self, entry: Entry, capacity: int) -> None:
         """Add *entry*, then forget the oldest until no more than *capacity* bytes are left."""
         self._entries.append(entry)
-        self.newest = entry[0]
         self._size += len(entry[-1])
         self.cost += len(entry[-1]) + _OVERHEAD
         while self._size > capacity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Final
 
@@ -57,7 +57,7 @@ class Rings:
         self._number = 0
         self._cost = 0
         self._count = 0
-        self._waiting: dict[Callable[[], object], Collection[WatcherRings]] = {}
+        self._waiting: dict[Callable[[], object], list[Wanted]] = {}
 
     def of(self, name: str) -> WatcherRings:
         """Return the rings of a watcher; one that comes back after a restart of the daemon has what it had."""
@@ -99,7 +99,7 @@ class Rings:
             if self._cost > self._budget:
                 self._share(ring)
             if self._waiting:
-                self._wake(rings)
+                self._wake(rings, source)
 
     def last(self, wanted: Iterable[Wanted], lines: int) -> Excerpt:
         """Return the last so many *lines* of the output that is wanted."""
@@ -113,12 +113,12 @@ class Rings:
 
     def notify(self, call: Callable[[], object], wanted: Iterable[Wanted], number: int) -> None:
         """Have *call* made once, soon after any of what is wanted came after the entry *number*; from any thread."""
+        wanted = list(wanted)
         with self._lock:
-            rings = {watcher for watcher, _, _ in wanted}
-            if any(ring.newest > number for watcher in rings for ring in watcher.slots.values()):
+            if lines_after(_origins(wanted), number, 1, number).chunks:
                 call()
             else:
-                self._waiting[call] = rings
+                self._waiting[call] = wanted
 
     def forget(self, call: Callable[[], object]) -> None:
         """Make that *call* no more."""
@@ -132,8 +132,9 @@ class Rings:
         for call in calls:
             call()
 
-    def _wake(self, rings: WatcherRings) -> None:
-        for call in [call for call, awaited in self._waiting.items() if rings in awaited]:
+    def _wake(self, rings: WatcherRings, source: Source) -> None:
+        found = (rings, source.wid, source.pid)
+        for call in [call for call, wanted in self._waiting.items() if any(_is_in(found, each) for each in wanted)]:
             del self._waiting[call]
             call()
 
@@ -149,6 +150,10 @@ class Rings:
         if self._cost > self._budget:
             for rings in self._watchers.values():
                 self._cost += sum(each.shrink(share) for each in rings.slots.values())
+
+
+def _is_in(found: Wanted, wanted: Wanted) -> bool:
+    return found[0] is wanted[0] and wanted[1] in (None, found[1]) and wanted[2] in (None, found[2])
 
 
 def _origins(wanted: Iterable[Wanted]) -> Iterator[tuple[Origin, Ring]]:

@@ -10,6 +10,7 @@ from circus_core.arguments import arg
 from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, ProcessView, Reply, WatcherHandle
 from circus_plugins_builtin.commands._figures import figures_lines
+from circus_plugins_builtin.commands._losses import output_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Stats(Command[StatsArgs]):
 
     Replies ``infos``, watcher to pid to process-info object, or with a name ``name`` and ``info``, pid to object, or
     with a process too ``process`` and ``info``, the object. Pids in keys are strings. What cannot be read is ``N/A``;
-    a process that has just gone has a sentence for its object.
+    a process that has just gone has a sentence for its object. When output was lost there is ``output_lost``, watcher
+    to bytes.
     """
 
     name = "stats"
@@ -37,7 +39,7 @@ class Stats(Command[StatsArgs]):
         if args.name is None:
             if args.process is not None:
                 raise MessageError("message invalid 'name' is missing; 'process' is a pid of the watcher named so")
-            return {"infos": await _all_figures(arbiter)}
+            return {"infos": await _all_figures(arbiter), **_with_losses(arbiter.watchers())}
         watcher = arbiter.watcher(args.name)
         views = watcher.processes()
         if args.process is not None:
@@ -49,14 +51,15 @@ class Stats(Command[StatsArgs]):
             await _extend(watcher, infos)
         if args.process is not None:
             return {"process": args.process, "info": infos[str(args.process)]}
-        return {"name": args.name, "info": infos}
+        return {"name": args.name, "info": infos, **_with_losses([watcher])}
 
     def format_reply(self, reply: Reply) -> str:
-        if "infos" in reply:
-            return "\n".join(line for name, infos in reply["infos"].items() for line in _watcher_lines(name, infos))
         if "process" in reply:
             return "\n".join(figures_lines(reply["process"], reply["info"])) + "\n"
-        return "\n".join(_watcher_lines(reply["name"], reply["info"]))
+        infos = reply["infos"] if "infos" in reply else {reply["name"]: reply["info"]}
+        lines = [line for name, of_watcher in infos.items() for line in _watcher_lines(name, of_watcher)]
+        lost = (f"{name}: {size} bytes of output lost" for name, size in reply.get("output_lost", {}).items())
+        return "\n".join([*lines, *lost])
 
 
 async def _all_figures(arbiter: ArbiterHandle) -> dict[str, dict[str, Any]]:
@@ -78,6 +81,11 @@ async def _extend(watcher: WatcherHandle, infos: dict[str, Any]) -> None:
     for pid, info in infos.items():
         if isinstance(info, dict):
             await watcher.extend_stats(int(pid), info)
+
+
+def _with_losses(watchers: Sequence[WatcherHandle]) -> Reply:
+    lost = output_lost(watchers)
+    return {"output_lost": lost} if lost else {}
 
 
 def _watcher_lines(name: str, infos: dict[str, Any]) -> list[str]:

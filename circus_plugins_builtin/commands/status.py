@@ -9,6 +9,7 @@ from typing import Any
 
 from circus_core.arguments import arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply, WatcherHandle, WatcherReport
+from circus_plugins_builtin.commands._losses import output_lost
 from circus_plugins_builtin.commands._text import duration
 
 
@@ -25,7 +26,8 @@ class Status(Command[StatusArgs]):
 
     The states are ``active``, ``starting``, ``stopping`` and ``stopped``. Replies ``statuses``, name to state, or with
     a name ``status``, the state, which stands in place of ``ok``. With ``long`` there is ``watchers`` too, name to
-    ``state since numprocesses processes reason last_exit last_error retries next_try restarts``; times are Unix times.
+    ``state since numprocesses processes reason last_exit last_error retries next_try restarts output_lost
+    output_errors``; times are Unix times. When output was lost there is ``output_lost``, name to bytes.
     """
 
     name = "status"
@@ -39,6 +41,8 @@ class Status(Command[StatusArgs]):
         else:
             watchers = list(arbiter.watchers())
             reply = {"statuses": {watcher.name: watcher.state.value for watcher in watchers}}
+        if lost := output_lost(watchers):
+            reply["output_lost"] = lost
         if args.long:
             reply["watchers"] = {watcher.name: _as_json(watcher) for watcher in watchers}
         return reply
@@ -59,7 +63,8 @@ def _as_json(watcher: WatcherHandle) -> dict[str, Any]:
     report = watcher.report()
     values = {field.name: getattr(report, field.name) for field in fields(WatcherReport)}
     last_exit = None if report.last_exit is None else dict(report.last_exit)
-    return {**values, "state": report.state.value, "last_exit": last_exit}
+    errors = dict(report.output_errors)
+    return {**values, "state": report.state.value, "last_exit": last_exit, "output_errors": errors}
 
 
 def _lines(name: str, reply: Reply, now: float) -> Iterator[str]:
@@ -76,6 +81,10 @@ def _lines(name: str, reply: Reply, now: float) -> Iterator[str]:
         yield f"    last exit: pid {last['pid']} (wid {last['wid']}) {how}, {duration(now - last['time'])} ago"
     if report["last_error"]:
         yield f"    last error: {report['last_error']}"
+    for stream, error in report.get("output_errors", {}).items():
+        yield f"    {stream} fails: {error}"
+    if report.get("output_lost"):
+        yield f"    output lost: {report['output_lost']} bytes"
     if report["next_try"] is not None:
         yield f"    next try: in {max(0.0, report['next_try'] - now):.1f}s, after {report['retries']} failed"
 

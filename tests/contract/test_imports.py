@@ -52,6 +52,7 @@ LAYERS: Final = (
         "notify",
         "outlets",
         "output",
+        "output_reading",
         "pacing",
         "pidfile",
         "plugin_options",

@@ -12,6 +12,8 @@ from circus_core.interfaces import (
     Command,
     ExtensionInfo,
     Outcome,
+    OutputPage,
+    OutputSource,
     ProcessView,
     ReloadPlan,
     SocketView,
@@ -56,6 +58,7 @@ class FakeWatcher:
         self.config = WatcherConfig(name=name, cmd="sleep 1000", **{"numprocesses": max(1, len(pids)), **options})
         self.state = state
         self.arbiter: FakeArbiter | None = None
+        self.output_lost = 0
         self._pids = tuple(pids)
         self._report = report
 
@@ -159,6 +162,7 @@ class FakeArbiter:
         self.installed: list[ExtensionInfo] = []
         self.known: dict[str, Command[Any]] = {}
         self.plan = ReloadPlan()
+        self.page = OutputPage(chunks=(), cursor="ring.0")
         self._watchers = {watcher.name.lower(): watcher for watcher in watchers}
         for watcher in watchers:
             watcher.arbiter = self
@@ -209,6 +213,13 @@ class FakeArbiter:
     async def process_info(self, pids: Sequence[int], *, with_children: bool = True) -> dict[int, dict[str, Any] | str]:
         """Return an object of two keys, a text for pids above 100000."""
         return {pid: {"pid": pid, "cpu": 0.0} if pid <= 100000 else "No such process (stopped?)" for pid in pids}
+
+    async def read_output(
+        self, sources: Sequence[OutputSource], *, lines: int, after: str | None = None, wait: float = 0.0
+    ) -> OutputPage:
+        """Note what is asked for, and return the page."""
+        self.calls.append(("read_output", list(sources), {"lines": lines, "after": after, "wait": wait}))
+        return self.page
 
     def parse_watcher(
         self, name: str, cmd: str, args: Any = None, options: Mapping[str, Any] | None = None

@@ -36,6 +36,13 @@ class Get:
     raw: bool = arg(False, doc="as it is")
 
 
+@dataclass(frozen=True)
+class Logs:
+    names: list[str] = arg([], doc="names", takes=Takes.REST, flag="name")
+    lines: int = arg(20, doc="how many", takes=Takes.OPTION, short="n")
+    follow: bool = arg(False, doc="go on", short="f")
+
+
 @pytest.mark.parametrize(
     ("args", "line", "values"),
     [
@@ -56,6 +63,9 @@ class Get:
         pytest.param(Add, "web sleep --start 5", {"name": "web", "cmd": "sleep --start 5"}, id="text-takes-all"),
         pytest.param(Add, "web --start sleep 5", {"name": "web", "cmd": "sleep 5", "start": True}, id="before-text"),
         pytest.param(Get, "web a --raw b", {"name": "web", "keys": ["a", "b"], "raw": True}, id="list-takes-options"),
+        pytest.param(Logs, "-n 5 web -f", {"names": ["web"], "lines": 5, "follow": True}, id="letters"),
+        pytest.param(Logs, "-n5", {"lines": 5}, id="letter-with-its-value"),
+        pytest.param(Logs, "--lines=5 --follow", {"lines": 5, "follow": True}, id="long-names-of-letters"),
     ],
 )
 def test_words_give_properties(args: type[Any], line: str, values: dict[str, Any]) -> None:
@@ -109,10 +119,15 @@ def test_leading_options_end_at_the_first_word() -> None:
         (Signal, "<name> [pid] <signum> [--wait-for WAIT_FOR] [--children]"),
         (Add, "<name> <cmd...> [--start]"),
         (Get, "<name> <keys...> [--raw]"),
+        (Logs, "[name...] [-n LINES] [-f]"),
     ],
 )
 def test_usage_line(args: type[Any], line: str) -> None:
     assert usage_line(schema(args)) == line
+
+
+def test_argument_lines_name_the_letter_first() -> None:
+    assert argument_lines(schema(Logs))[1:] == ["  -n, --lines LINES  how many", "  -f, --follow       go on"]
 
 
 def test_argument_lines_are_aligned() -> None:

@@ -33,6 +33,7 @@ LEARNT = {
             "default": None,
             "takes": takes,
             "flag": name,
+            "short": "",
             "aliases": [],
         }
         for name, types, takes in (

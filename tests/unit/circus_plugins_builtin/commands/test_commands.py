@@ -347,6 +347,8 @@ def test_long_status_tells_why() -> None:
         retries=3,
         next_try=101.5,
         restarts=8,
+        output_lost=1000,
+        output_errors={"stdout": "[Errno 28] No space left on device"},
     )
     arbiter = FakeArbiter(FakeWatcher("web", report=report), FakeWatcher("api"))
     reply = run(arbiter, "status", long=True)
@@ -362,13 +364,30 @@ def test_long_status_tells_why() -> None:
         "retries": 3,
         "next_try": 101.5,
         "restarts": 8,
+        "output_lost": 1000,
+        "output_errors": {"stdout": "[Errno 28] No space left on device"},
     }
     assert command("status").format_reply({**reply, "time": 100.0}).splitlines()[1:] == [
         "web: active for 1m0s, 1 of 2 processes, 8 replaced",
         "    last exit: pid 7 (wid 1) by signal 9, 5s ago",
         "    last error: no such file",
+        "    stdout fails: [Errno 28] No space left on device",
+        "    output lost: 1000 bytes",
         "    next try: in 1.5s, after 3 failed",
     ]
+
+
+def test_status_and_stats_tell_of_lost_output(arbiter: FakeArbiter) -> None:
+    assert "output_lost" not in run(arbiter, "status") | run(arbiter, "stats")
+    arbiter.watcher("web").output_lost = 17
+
+    assert run(arbiter, "status")["output_lost"] == {"Web": 17}
+    assert run(arbiter, "status", name="web")["output_lost"] == {"Web": 17}
+    assert "output_lost" not in run(arbiter, "status", name="one") | run(arbiter, "stats", name="one")
+    reply = run(arbiter, "stats", name="web")
+    assert reply["output_lost"] == {"Web": 17}
+    assert command("stats").format_reply(reply).splitlines()[-1] == "Web: 17 bytes of output lost"
+    assert command("stats").format_reply(run(arbiter, "stats")).splitlines()[-1] == "Web: 17 bytes of output lost"
 
 
 def test_commands_describe_themselves(arbiter: FakeArbiter) -> None:
