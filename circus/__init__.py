@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from circus_core import __version__
+from circus_core.compat.lazy import lazily
 
-__all__ = ["__version__", "logger"]
+if TYPE_CHECKING:
+    from circus_core.compat.handler import ArbiterHandler, get_arbiter
+    from circus_core.embedding import Circus
+
+__all__ = ["ArbiterHandler", "Circus", "__version__", "get_arbiter", "logger"]
 
 logger: Final = logging.getLogger("circus")
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "ArbiterHandler": "circus_core.compat.handler",
+        "Circus": "circus_core.embedding",
+        "get_arbiter": "circus_core.compat.handler",
+    },
+)

@@ -35,7 +35,7 @@ class Discovery:
             return
         try:
             group, port = _parse(self._multicast_endpoint)
-            self._socket = _joined(group, port)
+            self._socket = join(group, port)
         except (ValueError, OSError) as exc:
             _log.warning(
                 "multicast discovery is off: [circus] multicast_endpoint = %r: %s", self._multicast_endpoint, exc
@@ -74,7 +74,11 @@ def _parse(endpoint: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def _joined(group: str, port: int) -> socket.socket:
+def join(group: str, port: int) -> socket.socket:
+    """Return a socket that listens to a multicast group.
+
+    :raises OSError: the system refuses
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)

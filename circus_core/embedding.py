@@ -21,10 +21,11 @@ from circus_core.daemon import Daemon
 from circus_core.direct import DirectSpawner
 from circus_core.errors import ConfigError, ConfigErrors, LibraryError
 from circus_core.faces import Faces
-from circus_core.interfaces import Reply
+from circus_core.hooks import Hooks
+from circus_core.interfaces import Command, Reply
 from circus_core.keywords import circus_config, default_name, plugin_config, socket_config, watcher_config
 from circus_core.log import reopen_logs
-from circus_core.options import CircusConfig
+from circus_core.options import CircusConfig, Option, WatcherConfig, table
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
 from circus_core.registry import Registry
@@ -34,6 +35,9 @@ _SILENT: Final = {"endpoint": None, "pubsub_endpoint": None, "multicast_endpoint
 
 Given = Config | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 """A configuration, the path of an ini file, or watchers: the options of one or of several."""
+
+Read = Callable[[Mapping[str, Option]], Config]
+"""Returns a configuration, given the table of a watcher's options with what extensions add to it."""
 
 
 class Circus:
@@ -68,7 +72,7 @@ class Circus:
         **options: Any,
     ) -> None:
         self._read = _reader(config, sockets, plugins, options)
-        self._config = self._read()
+        self._circus = self._read(table(WatcherConfig)).circus
         self._handles_signals = handles_signals
         self._context = context
         self._running: Running | None = None
@@ -114,7 +118,7 @@ class Circus:
         if self.is_running:
             raise LibraryError("it runs already")
         signals = _SIGNALS if self._handles_signals else ()
-        self._running = Running(self._config, load=self._read, signals=signals, context=self._context)
+        self._running = Running(self._read, self._circus, signals=signals, context=self._context)
         await self._running.start()
 
     async def stop(self) -> None:
@@ -146,30 +150,42 @@ class Circus:
 class Running:
     """A daemon on the running loop, from its start to its end.
 
-    :param load: reads the configuration anew
+    :param read: returns the configuration, at start and again at each reload
+    :param circus: the part of it that says which extensions to leave out
     :param signals: those of SIGTERM, SIGINT, SIGQUIT and SIGHUP that it shall heed; main thread only
+    :param commands: those that the program brings
     :param faces: stands for arbiter and watchers where hooks meet them
     :param sockets: managed sockets that the caller has bound, by name
     """
 
     def __init__(
         self,
-        config: Config,
+        read: Read,
+        circus: CircusConfig,
         *,
-        load: Callable[[], Config],
         signals: Iterable[signal.Signals] = (),
         context: zmq.Context[Any] | None = None,
+        commands: Iterable[Command[Any]] = (),
         faces: Faces | None = None,
         sockets: Mapping[str, Socket] | None = None,
     ) -> None:
-        registry = Registry(config.circus.disable_extensions)
-        errors = registry.check_config(config)
-        if errors:
-            raise ConfigErrors(errors)
+        registry = Registry(circus.disable_extensions)
+        for command in commands:
+            registry.add_command(command)
+        hooks = Hooks(registry)
+
+        def load() -> Config:
+            config = read(hooks.watcher_rows)
+            errors = hooks.check_config(config)
+            if errors:
+                raise ConfigErrors(errors)
+            return config
+
         self.daemon = Daemon(
-            config,
-            spawner=DirectSpawner(closes_fds=True, check_delay=longest_delay(config.circus.check_delay)),
+            load(),
+            spawner=DirectSpawner(closes_fds=True, check_delay=longest_delay(circus.check_delay)),
             registry=registry,
+            hooks=hooks,
             load=load,
             reopen_logs=reopen_logs,
             context=context,
@@ -262,15 +278,17 @@ def config_of(
     sockets: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]] = (),
     plugins: Iterable[Mapping[str, Any]] = (),
     circus: CircusConfig | None = None,
+    rows: Mapping[str, Option] = table(WatcherConfig),
 ) -> Config:
     """Return the configuration that the options of a program describe.
 
+    :param rows: the table of a watcher's options, with what extensions add to it
     :raises ConfigErrors: something is wrong; it holds every error
     """
     named = [{"name": name, **s} for name, s in sockets.items()] if isinstance(sockets, Mapping) else sockets
     errors: list[ConfigError] = []
     found = (
-        _each(watchers, _watcher, errors),
+        _each(watchers, lambda given: _watcher(given, rows), errors),
         _each(named, lambda given: socket_config(str(given.get("name", "")), given), errors),
         _each(plugins, plugin_config, errors),
     )
@@ -294,26 +312,26 @@ def _each(
     return tuple(found)
 
 
-def _watcher(given: Mapping[str, Any]) -> Any:
+def _watcher(given: Mapping[str, Any], rows: Mapping[str, Option]) -> Any:
     options = dict(given)
     cmd = options.pop("cmd", "")
-    return watcher_config(str(options.pop("name", None) or default_name(cmd)), cmd, options)
+    return watcher_config(str(options.pop("name", None) or default_name(cmd)), cmd, options, rows=rows)
 
 
-def _reader(given: Given, sockets: Any, plugins: Any, options: Mapping[str, Any]) -> Callable[[], Config]:
+def _reader(given: Given, sockets: Any, plugins: Any, options: Mapping[str, Any]) -> Read:
     """Return what reads the configuration, at start and again at each reload."""
     if isinstance(given, (str, os.PathLike)):
-        return lambda: _changed(load(given), options)
+        return lambda rows: _changed(load(given, rows=rows), options)
     if isinstance(given, Config):
-        return lambda: _changed(given, options)
+        return lambda rows: _changed(given, options)
     watchers = [given] if isinstance(given, Mapping) else list(given)
 
-    def read() -> Config:
+    def read(rows: Mapping[str, Option]) -> Config:
         try:
             circus = circus_config({**_SILENT, **options})
         except ConfigError as exc:
             raise ConfigErrors([exc]) from exc
-        return config_of(watchers, sockets, plugins, circus)
+        return config_of(watchers, sockets, plugins, circus, rows)
 
     return read
 

@@ -47,12 +47,18 @@ def circus_config(options: Mapping[str, Any]) -> CircusConfig:
 
 
 def watcher_config(
-    name: str, cmd: str, options: Mapping[str, Any], environ: Mapping[str, str] = os.environ
+    name: str,
+    cmd: str,
+    options: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    rows: Mapping[str, Option] = table(WatcherConfig),
 ) -> WatcherConfig:
     """Return a watcher.
 
     :param options: those of the option table; ``rlimits``, ``hooks``, ``env``, ``stdout_stream`` and ``stderr_stream``
         as mappings; any other is kept for plugins and hooks
+    :param rows: the table of options, with what extensions add to it
     :raises KeywordError: an option cannot have its value
     """
     section = f"watcher:{name}"
@@ -74,7 +80,7 @@ def watcher_config(
         elif key in STREAM_NAMES:
             fields[key] = stream_config(section, key, value)
         else:
-            extra[key] = value
+            extra[key] = option_value(section, rows[key], value) if key in rows else value
     config = WatcherConfig(name=name, extra=extra, **fields)
     _refuse(section, watcher_problems(config))
     return dataclasses.replace(

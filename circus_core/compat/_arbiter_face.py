@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from circus_core._execution import execute
 from circus_core.compat._gate import Future, Gate, done
 from circus_core.compat.sockets import CircusSocket, CircusSockets
 from circus_core.compat.watcher import Watcher
@@ -179,6 +180,14 @@ class ArbiterFace:
         """Return the options of a plugin in what ``get_config`` returned, ``None`` when it is not in it."""
         return _named(config["plugins"], name)
 
+    def call(self, command: str, **props: Any) -> Future:
+        """Do a command of the control protocol; comes to the keys of its reply.
+
+        :raises LibraryError: the arbiter does not run
+        """
+        core = self._running()
+        return self._gate.change(lambda: execute(core, command, props), lambda reply: reply)
+
     # -- what changes it ----------------------------------------------------------------------------------------
 
     def add_watcher(self, name: str, cmd: str, **kw: Any) -> Watcher:
@@ -285,10 +294,13 @@ class ArbiterFace:
             return None
         return [face._core for face in watcher_iter_func() if face._core is not None]
 
-    def _change(self, begin: Callable[[CoreArbiter], Any], about: object = None) -> Future:
-        core = self._core
-        if core is None:
+    def _running(self) -> CoreArbiter:
+        if self._core is None:
             raise LibraryError("the arbiter does not run; call start() first")
+        return self._core
+
+    def _change(self, begin: Callable[[CoreArbiter], Any], about: object = None) -> Future:
+        core = self._running()
         if core.is_stopping:
             raise ConflictError("arbiter is already running arbiter_stop command")
         return self._gate.change(lambda: begin(core), lambda _: None, about=about)

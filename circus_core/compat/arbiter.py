@@ -16,6 +16,7 @@ import zmq
 from circus_core.compat._arbiter_face import ArbiterFace
 from circus_core.compat._gate import Future, Gate, done
 from circus_core.compat._loops import asyncio_loop, is_default, refuse_running_loop, tornado_loop
+from circus_core.compat._program_commands import program_commands
 from circus_core.compat.controller import Controller
 from circus_core.compat.sockets import CircusSocket, given_sockets
 from circus_core.compat.watcher import Watcher
@@ -23,6 +24,7 @@ from circus_core.config import Config, load
 from circus_core.embedding import Running
 from circus_core.errors import LibraryError
 from circus_core.keywords import circus_config, plugin_config
+from circus_core.options import Option
 from circus_core.services import logger
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
@@ -100,7 +102,7 @@ class Arbiter(ArbiterFace):
         self._own_context: zmq.Context[Any] | None = None
         self._given_loop = loop
         self._own_loop: Any = None
-        self._running: Running | None = None
+        self._daemon: Running | None = None
         self._over: concurrent.futures.Future[None] | None = None
         self._is_stop_asked = False
         for watcher in watchers:
@@ -147,7 +149,7 @@ class Arbiter(ArbiterFace):
     @property
     def evpub_socket(self) -> Any:
         """The ZeroMQ socket that publishes events, while it runs."""
-        publisher = None if self._running is None else self._running.publisher
+        publisher = None if self._daemon is None else self._daemon.publisher
         return None if publisher is None else publisher.endpoint.socket
 
     @property
@@ -196,8 +198,8 @@ class Arbiter(ArbiterFace):
             return over
 
     def _begin_stop(self) -> None:
-        if self._running is not None:
-            self._running.begin_stop()
+        if self._daemon is not None:
+            self._daemon.begin_stop()
 
     def _run_loop(self, cb: Callable[[Future], object] | None) -> None:
         over = self._over = concurrent.futures.Future()
@@ -224,9 +226,9 @@ class Arbiter(ArbiterFace):
         try:
             self.sockets.bind_and_listen_all()
             bound = {name.lower(): sock for name, sock in self.sockets.items() if not sock.so_reuseport}
-            running = self._running = Running(
-                self._assembled(), load=self._read, signals=signals, context=self._given_context or self._own_context,
-                faces=self, sockets=bound,
+            running = self._daemon = Running(
+                self._read, self._circus, signals=signals, context=self._given_context or self._own_context,
+                commands=program_commands(self), faces=self, sockets=bound,
             )  # fmt: skip
             await running.start()
             if ready is not None and not ready.done():
@@ -237,8 +239,8 @@ class Arbiter(ArbiterFace):
                 running.begin_stop()
             await running.wait()
         finally:
-            if self._running is not None:
-                await self._running.stop()
+            if self._daemon is not None:
+                await self._daemon.stop()
             self._let_go()
             if umask is not None:
                 os.umask(umask)
@@ -248,7 +250,7 @@ class Arbiter(ArbiterFace):
     def _let_go(self) -> None:
         for watcher in self._faces.values():
             watcher._unbind()
-        self._core = self._running = None
+        self._core = self._daemon = None
         self._is_stop_asked = False
         self._gate.close()
         self.sockets.close_all()
@@ -256,11 +258,10 @@ class Arbiter(ArbiterFace):
             self._own_context.destroy(linger=0)
             self._own_context = None
 
-    def _read(self) -> Config:
-        """Return the configuration as it is now, in the file where it has one."""
-        return load(self.config_file) if self.config_file else self._assembled()
-
-    def _assembled(self) -> Config:
+    def _read(self, rows: Mapping[str, Option]) -> Config:
+        """Return the configuration: of what the program gave it, at a reload what is in its file where it has one."""
+        if self.config_file and self._core is not None:
+            return load(self.config_file, rows=rows)
         return Config(
             circus=self._circus,
             watchers=tuple(watcher._config for watcher in self.watchers if watcher.name.lower() in self._own),

@@ -1,0 +1,5 @@
+"""Arbiters."""
+
+from circus_core.compat.arbiter import Arbiter
+
+__all__ = ["Arbiter"]

@@ -1,0 +1,5 @@
+"""Clients."""
+
+from circus_core.client import CircusClient
+
+__all__ = ["CircusClient"]

@@ -1,0 +1,5 @@
+"""Watchers."""
+
+from circus_core.compat.watcher import Watcher
+
+__all__ = ["Watcher"]
