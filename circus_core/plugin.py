@@ -261,6 +261,7 @@ class CircusPlugin:
             logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
             return
         self._remember(statuses)
+        logger.info("%s: connected", self.label)
         await self._guarded(self.handle_sync, dict(statuses))
 
     def _remember(self, statuses: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, Section
 from tests.support.waiting import wait_for
 
@@ -15,6 +16,11 @@ MODULE = PROGRAMS / "plugins_of_tests.py"
 def plugin(name: str, use: str, /, **options: object) -> Section:
     """Return a ``[plugin:name]`` section."""
     return Section(f"plugin:{name}", {"use": use, **options})
+
+
+def wait_connected(daemon: Daemon, name: str, *, count: int = 1) -> None:
+    """Return when a plugin said that it gets every event, for the *count*-th time."""
+    wait_for(lambda: daemon.log.count(f"plugin:{name}: connected") >= count, f"plugin {name} to be connected", 20)
 
 
 class Record:

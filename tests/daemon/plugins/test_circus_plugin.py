@@ -68,6 +68,7 @@ def test_plugin_run_by_hand_tells_its_steps_and_ends_on_ctrl_c(daemon: Daemon, r
         f"Endpoint: '{daemon.endpoint}'",
         f"Pub/sub: '{daemon.pubsub_endpoint}'",
         "Starting",
+        "recorder: connected",
         "Stopping",
     ]
     said = [line.partition("[INFO] ")[2] for line in log_of(daemon).splitlines()]
