@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 from circus_core import _catalog, _dotted
 from circus_core._catalog import Extension, Group, State
 from circus_core._entry_points import EntryPoint
+from circus_core._stream_options import check_options
 from circus_core.arguments import schema
 from circus_core.errors import ConfigError, ExtensionError, MessageError, OptionError
 from circus_core.interfaces import Command, ExtensionInfo
 
 if TYPE_CHECKING:
     from circus_core.config import Config
-    from circus_core.options import PluginConfig, WatcherConfig
+    from circus_core.options import PluginConfig, StreamConfig, WatcherConfig
 
 __all__ = ["Group", "Loader", "Registry"]
 
@@ -152,16 +153,14 @@ class Registry:
         return [error.at(config.where.get((error.section, error.option))) for error in errors]
 
     def check_watcher(self, config: WatcherConfig) -> list[ConfigError]:
-        """Return an error for each stream class or hook that does not load; see :meth:`check_config`."""
+        """Return an error for each stream or hook that does not load or work so; see :meth:`check_config`."""
         _extend_path(config.env)
         section = f"watcher:{config.name}"
-        named: list[tuple[Group, str, Any]] = [
-            (Group.STREAMS, f"{option}.class", stream.class_name)
-            for option, stream in (("stdout_stream", config.stdout_stream), ("stderr_stream", config.stderr_stream))
-            if stream is not None
-        ]
-        named += [(Group.HOOKS, f"hooks.{name}", hook.target) for name, hook in config.hooks.items()]
-        return [error for row in named if (error := self._config_error(section, *row))]
+        streams = (("stdout_stream", config.stdout_stream), ("stderr_stream", config.stderr_stream))
+        errors = [self._stream_error(section, option, stream) for option, stream in streams if stream is not None]
+        for name, hook in config.hooks.items():
+            errors.append(self._config_error(section, Group.HOOKS, f"hooks.{name}", hook.target))
+        return [error for error in errors if error]
 
     def require(self, config: WatcherConfig) -> None:
         """Refuse a watcher whose stream classes or hooks do not load.
@@ -187,6 +186,16 @@ class Registry:
             self._resolve(group, value)
         except ExtensionError as exc:
             return ConfigError(section, option, value, why=exc.why, fix=exc.fix)
+        return None
+
+    def _stream_error(self, section: str, option: str, stream: StreamConfig) -> ConfigError | None:
+        error = self._config_error(section, Group.STREAMS, f"{option}.class", stream.class_name)
+        if error or not isinstance(stream.class_name, (str, type)):
+            return error
+        try:
+            check_options(self.stream(stream.class_name), stream.options)
+        except OptionError as exc:
+            return ConfigError(section, f"{option}.{exc.option}", exc.value, why=exc.why, fix=exc.fix)
         return None
 
     # Inside

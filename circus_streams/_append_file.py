@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import tempfile
 from threading import Lock
 from typing import Final
 from weakref import WeakValueDictionary
@@ -20,7 +21,8 @@ _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOC
 class AppendFile:
     """One target, opened without waiting, never sought in. A file that was removed is created anew.
 
-    :param path: ``/dev/stdout`` and ``/dev/stderr`` are the process's own descriptors, whatever they are
+    :param path: ``/dev/stdout`` and ``/dev/stderr`` are the process's own descriptors, whatever they are; with
+        ``""`` it is a new temporary file, named when it is opened
     """
 
     def __init__(self, path: str) -> None:
@@ -32,6 +34,9 @@ class AppendFile:
 
     def open(self) -> None:
         """Open it; one that is open is opened anew, and stays as it is when that fails."""
+        if not self.path:
+            fd, self.path = tempfile.mkstemp(prefix="circus-", suffix=".log")
+            os.close(fd)
         inherited = _INHERITED.get(self.path)
         # A FIFO without a reader and a slow line must not hold the caller up: both are opened non-blocking.
         fd = os.open(self.path, _FLAGS, 0o666) if inherited is None else os.dup(inherited)

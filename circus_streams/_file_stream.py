@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 
 from circus_core.errors import ShortWriteError
@@ -22,12 +20,12 @@ class BaseFileStream(CallableStream):
     """
 
     def __init__(self, filename: str | None = None, time_format: str | None = None) -> None:
-        if not filename:
-            fd, filename = tempfile.mkstemp(prefix="circus-", suffix=".log")
-            os.close(fd)
-        self._filename = filename
         self._time_format = time_format or None
-        self._file = AppendFile(filename)
+        self._file = AppendFile(filename or "")
+
+    @property
+    def _filename(self) -> str:
+        return self._file.path
 
     @property
     def may_block(self) -> bool:  # type: ignore[override]  # known only once it is open

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from circus_core._stream_options import is_called
 from circus_core.interfaces import Chunk, Stream
 
 
@@ -49,20 +50,10 @@ def make_stream(
     """
     target = resolve(source)
     made = target(**options) if isinstance(source, str) or isinstance(target, type) else target
-    if isinstance(made, Stream) and not _is_called(type(made)):
+    if isinstance(made, Stream) and not is_called(type(made)):
         return made
     if callable(made):
         return LegacyStream(made)
     raise TypeError(
         f"{made!r} is no stream: write a subclass of circus_core.Stream, or a class with __call__(self, data)"
     )
-
-
-def _is_called(stream: type[Stream]) -> bool:
-    """Whether a subclass of a built-in stream takes the output by ``__call__``, as earlier versions had it."""
-    for parent in stream.__mro__:
-        if "write" in vars(parent):
-            return False
-        if "__call__" in vars(parent):
-            return True
-    return False
