@@ -89,6 +89,26 @@ class CircusConfig:
     httpd: bool = option(kinds.BOOL, False, "Run the web console as a watcher.")
     httpd_host: str = option(kinds.NAME, "localhost", "Address that the web console listens on.")
     httpd_port: int = option(kinds.PORT, 8080, "Port that the web console listens on.")
+    httpd_password_hash: str | None = option(
+        kinds.NAME,
+        None,
+        "Hash of the password of the web console, as ``circushttpd --hash-password`` prints it. Without one, one-time"
+        " links let in (``circusctl console-link``), and ``httpd_host`` has to be local.",
+        on_change=NOTHING,
+    )
+    httpd_readonly: bool = option(kinds.BOOL, False, "Let the web console change nothing.", on_change=NOTHING)
+    httpd_allowed_hosts: tuple[str, ...] = option(
+        kinds.word_list("host names"),
+        (),
+        "Names that browsers may use for the web console besides the local ones, such as that of a proxy before it.",
+        on_change=NOTHING,
+    )
+    httpd_endpoints: tuple[str, ...] = option(
+        kinds.word_list("endpoints"),
+        (),
+        "Endpoints of further daemons that the web console may connect to.",
+        on_change=NOTHING,
+    )
     httpd_close_outputs: bool = option(kinds.BOOL, False, "Send the output of the web console to ``/dev/null``.")
     debug: bool = option(
         kinds.BOOL, False, "Run plugins, statistics and web console at log level ``debug`` and show what they print."
