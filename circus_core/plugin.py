@@ -58,9 +58,9 @@ class CircusPlugin:
         self.check_delay = check_delay
         self.ssh_server = ssh_server
         self.running = False
-        self.context: zmq.Context[Any] = zmq.Context()
         self.sub_socket: zmq.Socket[bytes] | None = None
         self.substream: ZMQStream | None = None
+        self._context: zmq.Context[Any] | None = None
         self._loop: IOLoop | None = None
         self._client: CircusClient | None = None
         self._other_client: CircusClient | None = None
@@ -111,6 +111,13 @@ class CircusPlugin:
     @loop.setter
     def loop(self, loop: IOLoop) -> None:
         self._loop = loop
+
+    @property
+    def context(self) -> zmq.Context[Any]:
+        """The ZeroMQ context of its sockets, which are closed when it ends."""
+        if self._context is None:
+            self._context = zmq.Context()
+        return self._context
 
     @property
     def client(self) -> CircusClient:
@@ -238,7 +245,9 @@ class CircusPlugin:
         if self._other_client is not None and not self._asking.locked():
             self._other_client.stop()
             self._other_client = None
-        self.context.destroy(linger=0)
+        if self._context is not None:
+            self._context.destroy(linger=0)
+            self._context = None
 
     def _give_up_sync(self) -> None:
         if not self._names and self.running:
@@ -261,8 +270,8 @@ class CircusPlugin:
             logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
             return
         self._remember(statuses)
-        logger.info("%s: connected", self.label)
         await self._guarded(self.handle_sync, dict(statuses))
+        logger.info("%s: connected", self.label)
 
     def _remember(self, statuses: Mapping[str, str]) -> None:
         self._names = {res_name(name): name for name in statuses}

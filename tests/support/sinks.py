@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 from tests.support.waiting import wait_for
@@ -45,3 +46,49 @@ class StatsdSink:
     def _take(self) -> None:
         while datagram := self._socket.recv(65536):
             self.lines.append(datagram.decode())
+
+
+class WebServer:
+    """An HTTP server whose manners can be changed while it runs.
+
+    :ivar delay: seconds before each answer
+    :ivar code: status of each answer
+    """
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self.code = 200
+        self.requests: list[tuple[str, bytes]] = []
+        self._wake = threading.Event()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                owner.requests.append((self.path, self.rfile.read(length)))
+                owner._wake.wait(owner.delay)
+                try:
+                    self.send_response(owner.code)
+                    self.send_header("Content-Length", "2")
+                    self.end_headers()
+                    self.wfile.write(b"ok")
+                except OSError:
+                    pass  # the client has given up
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more connections; may be called twice."""
+        self._wake.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
