@@ -35,6 +35,18 @@ need_ensurepip() {
         fail "$1 cannot make a virtual environment; run: sudo apt-get install python$version-venv"
 }
 
+# need_program PROGRAM PACKAGE: have a program that some tests drive; without it they are skipped.
+need_program() {
+    if command -v "$1" >/dev/null; then
+        return
+    fi
+    if is_root && command -v apt-get >/dev/null; then
+        echo "$0: installing $2" >&2
+        { apt-get update -q && apt-get install -q -y --no-install-recommends "$2"; } >&2 || :
+    fi
+    command -v "$1" >/dev/null || echo "$0: tests of $1 are skipped; to run them: sudo apt-get install $2" >&2
+}
+
 # Make .venv unless it is there, works and stands where it was made.
 make_venv() {
     if [ "$(cat .venv/.made_in 2>/dev/null)" = "$PWD" ] && .venv/bin/python -c 'import pip' 2>/dev/null; then
