@@ -314,7 +314,7 @@ class ArbiterHandle(Protocol):
     ) -> OutputPage:
         """Return what processes printed, as far as it is kept.
 
-        :param lines: how many at most: the last ones, or with *after* the first ones
+        :param lines: how many at most: the last ones, or with *after* about so many of the first ones
         :param after: the cursor of an earlier page: return what came after it
         :param wait: seconds to wait for something to come
         :raises MessageError: *after* is no cursor
