@@ -6,12 +6,12 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zmq
 
-from circus_core.errors import CallError, CallTimeoutError
+from circus_core.errors import CallError, CallTimeoutError, NoMessageError
 from circus_core.protocol import (
     DEFAULT_ENDPOINT_DEALER,
     DEFAULT_ENDPOINT_MULTICAST,
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_ENDPOINT_STATS",
     "DEFAULT_ENDPOINT_SUB",
     "CircusClient",
+    "Connection",
     "cast_message",
     "connect",
     "make_json",
@@ -36,8 +37,8 @@ __all__ = [
 ]
 
 
-class CircusClient:
-    """Sends commands to a daemon and waits for each reply; for one thread at a time.
+class Connection:
+    """A connection to the control endpoint of a daemon, which may be restarted meanwhile.
 
     :param context: a ZeroMQ context to share, which stays the caller's; by default one of its own
     :param timeout: seconds to wait for a reply
@@ -58,16 +59,72 @@ class CircusClient:
         self.context: zmq.Context[Any] = self._own_context or context or zmq.Context()
         self.endpoint = endpoint
         self.timeout = timeout * 1000  #: milliseconds, as ever
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.identity = uuid.uuid4().hex.encode()
-        self.socket.linger = 0
+        self._ssh = (ssh_server, ssh_keyfile)
         try:
-            connect(self.socket, endpoint, ssh_server, ssh_keyfile)
+            self.socket = self._connect()
         except CallError:
-            self.stop()
+            if self._own_context is not None:
+                self._own_context.term()
             raise
-        self.poller = zmq.Poller()
-        self.poller.register(self.socket, zmq.POLLIN)
+
+    def stop(self) -> None:
+        """Close the connection. May be called twice."""
+        self.socket.close(linger=0)
+        if self._own_context is not None:
+            self._own_context.term()
+
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
+        socket.identity = uuid.uuid4().hex.encode()
+        socket.linger = 0
+        try:
+            connect(socket, self.endpoint, *self._ssh)
+        except CallError:
+            socket.close()
+            raise
+        return socket
+
+    def _reconnect(self) -> None:
+        """Drop what could not be sent: a command that was given up is not done hours later, when a daemon starts."""
+        self.socket.close(linger=0)
+        self.socket = self._connect()
+
+    def _prepare(self, message: Any) -> tuple[str, bytes]:
+        """Give *message* an ``id``; return that and the bytes to send."""
+        if not isinstance(message, dict):
+            raise NoMessageError(f"call() takes a dict as make_message() makes it, not {type(message).__name__}")
+        message["id"] = message_id = uuid.uuid4().hex
+        return message_id, encode(message)
+
+    def _send(self, body: bytes) -> None:
+        try:
+            self.socket.send(body, zmq.NOBLOCK)
+        except zmq.Again as exc:
+            raise self._timed_out() from exc
+        except zmq.ZMQError as exc:
+            raise CallError(f"cannot send to {self.endpoint}: {exc}") from exc
+
+    def _reply(self, frames: Sequence[bytes]) -> dict[str, Any]:
+        try:
+            reply = json.loads(frames[-1])
+        except ValueError as exc:
+            raise CallError(f"{self.endpoint} sent no JSON: {frames[-1][:80]!r}; is it circusd?") from exc
+        if not isinstance(reply, Mapping):
+            raise CallError(f"{self.endpoint} sent no object: {frames[-1][:80]!r}; is it circusd?")
+        return dict(reply)
+
+    def _timed_out(self) -> CallTimeoutError:
+        return CallTimeoutError(
+            f"Timed out. No reply from {self.endpoint} in {self.timeout / 1000:g}s; "
+            "is circusd running, with this endpoint? If it is busy, give a longer timeout"
+        )
+
+
+class CircusClient(Connection):
+    """Sends commands to a daemon and waits for each reply; for one thread at a time.
+
+    Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself.
+    """
 
     def send_message(self, command: str, **props: Any) -> dict[str, Any]:
         """Send *command* with *props* and return the reply, an error reply too.
@@ -84,11 +141,9 @@ class CircusClient:
 
         :raises CallError: no reply in time
         """
-        if not isinstance(message, dict):
-            raise TypeError(f"call() takes a dict as make_message() makes it, not {type(message).__name__}")
-        message["id"] = message_id = uuid.uuid4().hex
+        message_id, body = self._prepare(message)
         deadline = time.monotonic() + self.timeout / 1000
-        self._send(encode(message))
+        self._send(body)
         if message.get("msg_type") == "cast":
             return {}
         while True:
@@ -98,41 +153,23 @@ class CircusClient:
             if reply.get("id") == message_id or is_unread:
                 return reply
 
-    def stop(self) -> None:
-        """Close the connection. May be called twice."""
-        self.socket.close(linger=0)
-        if self._own_context is not None:
-            self._own_context.term()
-
-    def _send(self, body: bytes) -> None:
-        try:
-            self.socket.send(body, zmq.NOBLOCK)
-        except zmq.Again as exc:
-            raise self._timed_out() from exc
-        except zmq.ZMQError as exc:
-            raise CallError(f"cannot send to {self.endpoint}: {exc}") from exc
-
     def _receive(self, deadline: float) -> dict[str, Any]:
         left = max(0.0, deadline - time.monotonic())
         try:
-            if not self.poller.poll(math.ceil(left * 1000)):
-                raise self._timed_out()
-            frames = self.socket.recv_multipart()
+            is_there = self.poller.poll(math.ceil(left * 1000))
+            frames = self.socket.recv_multipart() if is_there else []
         except zmq.ZMQError as exc:
             raise CallError(f"cannot receive from {self.endpoint}: {exc}") from exc
-        try:
-            reply = json.loads(frames[-1])
-        except ValueError as exc:
-            raise CallError(f"{self.endpoint} sent no JSON: {frames[-1][:80]!r}; is it circusd?") from exc
-        if not isinstance(reply, Mapping):
-            raise CallError(f"{self.endpoint} sent no object: {frames[-1][:80]!r}; is it circusd?")
-        return dict(reply)
+        if not frames:
+            self._reconnect()
+            raise self._timed_out()
+        return self._reply(frames)
 
-    def _timed_out(self) -> CallTimeoutError:
-        return CallTimeoutError(
-            f"no reply from {self.endpoint} in {self.timeout / 1000:g}s; is circusd running, with this endpoint? "
-            "If it is busy, give a longer timeout"
-        )
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket = super()._connect()
+        self.poller = zmq.Poller()
+        self.poller.register(socket, zmq.POLLIN)
+        return socket
 
 
 def connect(
@@ -146,7 +183,7 @@ def connect(
         if ssh_server is None:
             socket.connect(endpoint)
             return
-        from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import and needs pexpect
+        from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import
 
         _ssh.connect(socket, endpoint, ssh_server, ssh_keyfile)
     except zmq.ZMQError as exc:

@@ -151,12 +151,20 @@ class KeeperError(CircusError):
     """The keeper does not answer, or not as it should."""
 
 
+class StateError(CircusError):
+    """State that an arbiter left behind cannot be used."""
+
+
 class CallError(CircusError):
     """A client got no reply in time, or an error reply."""
 
 
 class CallTimeoutError(CallError):
     """A client got no reply in time."""
+
+
+class NoMessageError(CircusError, TypeError, DeprecationWarning):
+    """A client was given something else than a message to send; text was taken long ago."""
 
 
 class UsageError(CircusError):

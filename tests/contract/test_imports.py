@@ -69,7 +69,7 @@ LAYERS: Final = (
     {"watcher"},
     {"arbiter", "publisher"},
     {"client", "controller", "daemon"},
-    {"embedding", "plugin"},
+    {"async_client", "consumer", "embedding", "plugin"},
     {"cli"},
 )
 MAY_SLEEP: Final = {"circus_core.output.pump"}  # on a thread of its own
