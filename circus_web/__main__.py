@@ -1,0 +1,10 @@
+"""``python -m circus_web``: ``circushttpd``."""
+
+from __future__ import annotations
+
+import sys
+
+from circus_web.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+// Keeps a page as the server tells it: by a WebSocket, or by asking where there is none.
+import { body, duration, now, on, root, setClock, tell } from "./page.js";
+
+const POLL = 2000;
+const MAX_PAUSE = 15000;
+const PATIENCE = 4000; // milliseconds that a socket may take to open before we ask instead
+
+const versions = JSON.parse(body.dataset.live || "{}");
+let isUp = true;
+let socket = null;
+let failures = 0;
+let pollTimer = 0;
+
+export const rows = new Map();
+
+export function startLive() {
+  for (const row of document.querySelectorAll("[data-row]")) rows.set(row.dataset.row, row);
+  setInterval(tick, 1000);
+  const waiting = document.querySelector("[data-reconnect]");
+  if (waiting?.dataset.reconnect) waitForDaemon();
+  if (Object.keys(versions).length) openSocket();
+}
+
+function openSocket() {
+  const query = new URLSearchParams();
+  for (const [channel, version] of Object.entries(versions)) {
+    query.append("c", channel);
+    query.append("since", version);
+  }
+  const url = new URL(`${root}live?${query}`, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const opening = new WebSocket(url);
+  const late = setTimeout(() => opening.close(), PATIENCE);
+  opening.onopen = () => {
+    clearTimeout(late);
+    failures = 0;
+    socket = opening;
+    clearTimeout(pollTimer);
+    setWay("live");
+  };
+  opening.onmessage = (event) => take(JSON.parse(event.data));
+  opening.onclose = () => {
+    clearTimeout(late);
+    socket = null;
+    failures += 1;
+    if (failures === 1) poll();
+    setTimeout(openSocket, Math.min(MAX_PAUSE, 500 * 2 ** failures));
+  };
+}
+
+async function poll() {
+  clearTimeout(pollTimer);
+  if (socket) return;
+  try {
+    const reply = await fetch(`${root}poll?since=${encodeURIComponent(JSON.stringify(versions))}`, {
+      headers: { "Accept": "application/json" },
+    });
+    if (reply.status === 401 || reply.status === 409) { location.reload(); return; }
+    if (reply.ok) {
+      for (const message of await reply.json()) take(message);
+      setWay("polling");
+    }
+  } catch {
+    setWay("gone");
+  }
+  if (!socket) pollTimer = setTimeout(poll, document.hidden ? 5 * POLL : POLL);
+}
+
+function setWay(way) {
+  const lost = document.querySelector("[data-lost]");
+  if (!lost) return;
+  body.dataset.way = way;
+  const dot = document.querySelector("[data-dot]");
+  if (way === "gone") {
+    lost.textContent = "The console does not answer. Trying again…";
+    lost.hidden = false;
+  } else if (isUp) {
+    lost.hidden = true;
+  }
+  dot.className = way === "gone" || !isUp ? "dot is-lost" : "dot";
+  dot.title = way === "live" ? "live" : way === "polling" ? "live, by asking every two seconds" : "no connection";
+}
+
+function take(message) {
+  if (!(message.c in versions)) return;
+  if (message.v) versions[message.c] = message.v;
+  setClock(message.t);
+  setUp(message.up, message.why);
+  if (message.whole) dropOthers(message);
+  for (const [region, id, html] of message.rows ?? []) putRow(region, id, html);
+  for (const id of message.gone ?? []) dropRow(id);
+  for (const [id, cells] of Object.entries(message.cells ?? {})) putCells(id, cells);
+  for (const [region, html] of Object.entries(message.html ?? {})) putHtml(region, html);
+  if (message.points) tell("points", message.points);
+  if (message.lines || message.whole) tell("lines", message.lines ?? [], Boolean(message.whole));
+  if (message.rows || message.gone) tell("rows");
+}
+
+function setUp(up, why) {
+  if (up === isUp) return;
+  isUp = up;
+  const lost = document.querySelector("[data-lost]");
+  if (!lost) return;
+  lost.hidden = up;
+  if (!up) lost.textContent = `${why}. What you see is how it was; trying again…`;
+  document.querySelector("[data-dot]").className = up ? "dot" : "dot is-lost";
+  body.classList.toggle("is-lost", !up);
+}
+
+function dropOthers(message) {
+  const kept = new Set((message.rows ?? []).map((row) => row[1]));
+  const regions = new Set((message.rows ?? []).map((row) => row[0]));
+  for (const [id, row] of rows) {
+    const region = row.closest("[data-region]")?.dataset.region;
+    if (!kept.has(id) && (regions.has(region) || message.c.startsWith("index") || message.c.startsWith("watcher"))) dropRow(id);
+  }
+}
+
+function putRow(region, id, html) {
+  const place = document.querySelector(`[data-region="${region}"]`);
+  if (!place) return;
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  const row = holder.content.querySelector("[data-row]");
+  const old = rows.get(id);
+  rows.set(id, row);
+  if (old) {
+    const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key ?? "open" : null;
+    for (const name of ["selected"]) if (old.classList.contains(name)) row.classList.add(name);
+    row.hidden = old.hidden;
+    old.replaceWith(row);
+    if (focused) (row.querySelector(`[data-key="${focused}"]`) ?? row.querySelector("a, button"))?.focus();
+  } else if (place.closest("[data-newest-first]")) {
+    place.prepend(row);
+  } else {
+    place.append(row);
+  }
+  tell("row", row, id);
+}
+
+function dropRow(id) {
+  rows.get(id)?.remove();
+  rows.delete(id);
+  tell("gone", id);
+}
+
+function putCells(id, cells) {
+  const row = rows.get(id);
+  for (const [name, text] of Object.entries(cells)) {
+    const places = row
+      ? row.querySelectorAll(`[data-cell="${name}"]`)
+      : document.querySelectorAll(`[data-place="${id}"][data-cell="${name}"]`);
+    for (const place of places) {
+      place.textContent = text;
+      if (place.classList.contains("flash")) place.hidden = !text;
+    }
+  }
+  if (row) tell("cells", row, id, cells);
+}
+
+function putHtml(region, html) {
+  const place = document.querySelector(`[data-html="${CSS.escape(region)}"]`);
+  if (!place || place.dataset.shown === html) return;
+  place.dataset.shown = html;
+  place.innerHTML = html;
+  const panel = place.closest("[data-panel]");
+  if (panel) panel.hidden = !html.trim();
+}
+
+function tick() {
+  if (document.hidden || !isUp) return;
+  const time = now();
+  for (const place of document.querySelectorAll("time[data-since]")) {
+    const since = Number(place.dataset.since);
+    if (!since) continue;
+    const text = duration(time - since);
+    if (place.textContent !== text) place.textContent = text;
+  }
+}
+
+/** On the connect page: go on by itself once the daemon is back. */
+async function waitForDaemon() {
+  try {
+    const reply = await fetch(`${root}poll?since=${encodeURIComponent('{"index:":""}')}`, {
+      headers: { "Accept": "application/json" },
+    });
+    if (reply.ok && (await reply.json()).every((message) => message.up)) { location.href = root; return; }
+  } catch { /* the console is gone too; it may come back */ }
+  setTimeout(waitForDaemon, POLL);
+}
+
+on("show", tick);

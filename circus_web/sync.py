@@ -1,0 +1,254 @@
+"""Keeps what is known of a daemon in step with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import zmq
+
+from circus_core.client import connect
+from circus_core.errors import CallError
+from circus_core.events import res_name
+from circus_web.addresses import seen_from
+from circus_web.asker import Asker, AskError
+from circus_web.inbox import Inbox
+from circus_web.settings import Settings
+from circus_web.system import System
+
+logger: Final = logging.getLogger("circus.console")
+
+_QUICK: Final = 2.0  #: seconds between two looks at the daemon while somebody looks at us
+_SLOW: Final = 15.0  #: seconds between two samples while nobody does
+_SETTLE: Final = 0.05  #: seconds to wait for more events before asking about one
+_RETRY: Final = 1.0  #: seconds between two tries to reach a daemon that is gone
+_STATS_SILENT: Final = 3.5  #: seconds without statistics after which they are asked for
+_TABLE_TIMEOUT: Final = 60.0  #: seconds; the table of thousands of processes takes an old daemon long
+_FEW: Final = 8
+
+
+class Sync:
+    """Follows one daemon: replies, events, statistics. Lives on an event loop; :meth:`run` until cancelled.
+
+    :param on_change: called when something changed
+    """
+
+    def __init__(
+        self, system: System, context: zmq.Context[Any], settings: Settings, on_change: Callable[[], None]
+    ) -> None:
+        self.system = system
+        self._context = context
+        self._settings = settings
+        self._on_change = on_change
+        self._asker = Asker(context, system.endpoint, settings)
+        self._events: Inbox | None = None
+        self._stats: Inbox | None = None
+        self._stats_endpoint = ""
+        self._stats_seen_at = 0.0
+        self._is_watched = False
+        self._wanted: set[str] = set()
+        self._stale: set[str] = set()
+        self._is_all_stale = False
+        self._is_table_wanted = False
+        self._status_due = asyncio.Event()
+        self._table_due = asyncio.Event()
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow the daemon, through its restarts, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_status())
+                group.create_task(self._follow_table())
+        finally:
+            self._asker.close()
+            self._unsubscribe()
+
+    def watch(self, *, is_watched: bool, wanted: set[str]) -> None:
+        """Look closely while somebody looks at us; *wanted* are the watchers whose processes they look at."""
+        self._wanted = wanted
+        if is_watched != self._is_watched:
+            self._is_watched = is_watched
+            self._status_due.set()
+            self._table_due.set()
+            if is_watched:
+                self._subscribe_stats()
+            elif self._stats is not None:
+                self._stats.close()
+                self._stats = None
+
+    async def ask(self, command: str, **props: Any) -> dict[str, Any]:
+        """Ask the daemon.
+
+        :raises AskError: no reply in time, or an error reply
+        """
+        return await self._asker.ask(command, **props)
+
+    def refresh(self) -> None:
+        """Ask the daemon about everything soon."""
+        self._is_all_stale = True
+        self._status_due.set()
+
+    # Status
+
+    async def _follow_status(self) -> None:
+        while True:
+            took = await _timed(self._look())
+            if not self.system.is_up:
+                await _wait(self._status_due, _RETRY)
+                continue
+            pause = max(_QUICK if self._is_watched else _SLOW, 50 * took)
+            if await _wait(self._status_due, pause):
+                await asyncio.sleep(max(_SETTLE, min(_QUICK, 10 * took)))
+
+    async def _look(self) -> None:
+        """Ask about what may have changed, or about everything."""
+        stale, self._stale = self._stale, set()
+        try:
+            if not self.system.is_up:
+                await self._begin()
+            elif stale and len(stale) <= _FEW and not self._is_all_stale:
+                for name in stale:
+                    await self._look_at(name)
+            else:
+                self._is_all_stale = False
+                self.system.take_status(await self._asker.ask("status", long=True))
+                await self._take_sockets()
+        except AskError as exc:
+            if self.system.is_up or self.system.why_down != str(exc):
+                logger.info("%s: %s", self.system.endpoint, exc)
+            self.system.is_up, self.system.why_down = False, str(exc)
+        self._on_change()
+
+    async def _look_at(self, name: str) -> None:
+        try:
+            self.system.take_report(name, await self._asker.ask("status", name=name, long=True))
+        except AskError:
+            self.refresh()  # it may have been removed
+
+    async def _begin(self) -> None:
+        """Learn everything of a daemon that was not there before."""
+        options = (await self._asker.ask("globaloptions", timeout=2.5))["options"]
+        self._subscribe(str(options.get("pubsub_endpoint") or ""), str(options.get("stats_endpoint") or ""))
+        self.system.take_status(await self._asker.ask("status", long=True))
+        with contextlib.suppress(AskError):
+            await self._take_sockets()
+            self.system.take_table((await self._asker.ask("stats"))["infos"])
+        self.system.is_up = True
+        self.synced.set()
+
+    async def _take_sockets(self) -> None:
+        self.system.sockets = (await self._asker.ask("listsockets")).get("sockets", [])
+
+    # Processes
+
+    async def _follow_table(self) -> None:
+        """Ask for all processes: often when there are no statistics, rarely when nobody looks."""
+        while True:
+            took = 0.0
+            if self.system.is_up and (self._is_table_wanted or not self._hears_stats()):
+                took = await _timed(self._take_table())
+            pause = (_QUICK, 20.0) if self._is_watched else (_SLOW, 100.0)
+            await _wait(self._table_due, max(pause[0], pause[1] * took))
+
+    async def _take_table(self) -> None:
+        self._is_table_wanted = False
+        try:
+            reply = await self._asker.ask("stats", timeout=_TABLE_TIMEOUT)
+        except AskError:
+            return  # the status shows it
+        self.system.take_table(reply.get("infos", {}))
+        self._on_change()
+
+    def _hears_stats(self) -> bool:
+        self.system.has_stats = time.monotonic() - self._stats_seen_at < _STATS_SILENT
+        return self.system.has_stats
+
+    # Events and statistics
+
+    def _subscribe(self, pubsub_endpoint: str, stats_endpoint: str) -> None:
+        self._unsubscribe()
+        if pubsub_endpoint:
+            self._events = self._open(pubsub_endpoint, "watcher.", self._take_events)
+        self._stats_endpoint = stats_endpoint
+        if self._is_watched:
+            self._subscribe_stats()
+
+    def _subscribe_stats(self) -> None:
+        if self._stats is None and self._stats_endpoint:
+            self._stats = self._open(self._stats_endpoint, "stat.", self._take_stats)
+
+    def _unsubscribe(self) -> None:
+        for inbox in (self._events, self._stats):
+            if inbox is not None:
+                inbox.close()
+        self._events = self._stats = None
+
+    def _open(self, address: str, prefix: str, take: Callable[[list[list[bytes]]], None]) -> Inbox | None:
+        socket = self._context.socket(zmq.SUB)
+        socket.linger = 0
+        socket.setsockopt_string(zmq.SUBSCRIBE, prefix)
+        try:
+            ssh = self._settings.ssh_server, self._settings.ssh_keyfile
+            connect(socket, seen_from(self.system.endpoint, address), *ssh)
+        except CallError as exc:
+            socket.close(linger=0)
+            logger.warning("%s", exc)
+            return None
+        return Inbox(socket, take)
+
+    def _take_events(self, messages: list[list[bytes]]) -> None:
+        for frames in messages:
+            topic, details = _parse(frames)
+            watched = self.system.take_event(topic, details)
+            if watched is None:
+                self._is_all_stale = True
+            else:
+                self._stale.add(watched.name)
+                self._is_all_stale = self._is_all_stale or topic.endswith(".remove")
+        self._status_due.set()
+        self._on_change()
+
+    def _take_stats(self, messages: list[list[bytes]]) -> None:
+        self._stats_seen_at = time.monotonic()
+        found = []
+        for frames in messages:
+            topic = frames[0][5:].decode("utf-8", "replace")
+            name, _, subtopic = topic.rpartition(".")
+            # Parsing is what costs; figures of processes that nobody looks at are left alone.
+            if name in {"", "sockets", "circus"} or not subtopic.isdigit() or res_name(name) in self._wanted:
+                found.append((topic, _parse(frames)[1]))
+        if self.system.take_stats(found):
+            self._is_table_wanted = True
+        self._on_change()
+
+
+async def _timed(work: Coroutine[Any, Any, None]) -> float:
+    """Await *work* and return how many seconds it took."""
+    start = time.monotonic()
+    await work
+    return time.monotonic() - start
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Return whether *event* was set before *seconds* went by, and clear it."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    finally:
+        event.clear()
+    return True
+
+
+def _parse(frames: list[bytes]) -> tuple[str, dict[str, Any]]:
+    try:
+        details = json.loads(frames[-1])
+    except ValueError:
+        details = {}
+    return frames[0].decode("utf-8", "replace"), details if isinstance(details, dict) else {}

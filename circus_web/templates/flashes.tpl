@@ -1,0 +1,3 @@
+% for kind, text in flashes:
+<p class="flash flash-{{kind}}" role="status">{{text}}</p>
+% end

@@ -1,0 +1,1 @@
+<section class="card"><div data-html="{{key}}">{{part}}</div></section>
