@@ -28,6 +28,7 @@ _HEADER: Final = struct.Struct("=IHHII")
 _INET_REQUEST: Final = struct.Struct("=BBBBI")
 _PORTS: Final = struct.Struct("!HH")
 _UNIX_REQUEST: Final = struct.Struct("=BBHIIIQ")
+_INODE: Final = struct.Struct("=I")
 _UNIX_SHOW: Final = 0x11  # name, lengths of queues
 _UNIX_NAME, _UNIX_QUEUE = 0, 4
 _LISTENS: Final = 10  # TCP_LISTEN, of unix sockets too
@@ -60,6 +61,7 @@ class UnixSocket:
     """A unix socket that has a path; see :class:`InetSocket`."""
 
     path: str
+    inode: int
     is_listening: bool
     waiting: int
     limit: int
@@ -81,28 +83,38 @@ class SocketDiag:
         self._netlink.close()
 
     def inet_sockets(
-        self, family: int, states: int, *, port: int = 0, protocol: int = socket.IPPROTO_TCP
+        self,
+        family: int,
+        states: int,
+        ports: Collection[int],
+        *,
+        protocol: int = socket.IPPROTO_TCP,
     ) -> list[InetSocket]:
-        """Return the sockets of a family that are in one of *states*, with a *port* only those that are bound to it."""
+        """Return the sockets of a family that are in one of *states* and bound to one of *ports*."""
+        port = next(iter(ports)) if len(ports) == 1 else 0  # the kernel can look for one, or give all
         request = _INET_REQUEST.pack(family, protocol, 0, 0, states) + _PORTS.pack(port, 0) + bytes(44)
         size = 4 if family == socket.AF_INET else 16
         found = []
         for body in self._ask(request):
-            address = socket.inet_ntop(family, body[8 : 8 + size])
-            queues = _INET_QUEUES.unpack_from(body, _INET_QUEUES_AT)
-            found.append(InetSocket(address, _PORTS.unpack_from(body, 4)[0], *queues))
+            port = _PORTS.unpack_from(body, 4)[0]
+            if port in ports:
+                queues = _INET_QUEUES.unpack_from(body, _INET_QUEUES_AT)
+                found.append(InetSocket(socket.inet_ntop(family, body[8 : 8 + size]), port, *queues))
         return found
 
-    def unix_sockets(self, states: int = ANY_STATE) -> list[UnixSocket]:
-        """Return the unix sockets in one of *states* that have a path."""
+    def unix_sockets(self, states: int, inodes: Collection[int] | None = None) -> list[UnixSocket]:
+        """Return the unix sockets in one of *states* that have a path, with *inodes* only those."""
         request = _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, states, 0, _UNIX_SHOW, _ANY_COOKIE)
         found = []
         for body in self._ask(request):
+            inode = _INODE.unpack_from(body, 4)[0]
+            if inodes is not None and inode not in inodes:
+                continue
             attributes = dict(_attributes(body, 16))
             name = attributes.get(_UNIX_NAME, b"").rstrip(b"\0")
             if name and name[0] and _UNIX_QUEUE in attributes:
                 queues = struct.unpack("=II", attributes[_UNIX_QUEUE])
-                found.append(UnixSocket(os.fsdecode(name), body[2] == _LISTENS, *queues))
+                found.append(UnixSocket(os.fsdecode(name), inode, body[2] == _LISTENS, *queues))
         return found
 
     def _ask(self, request: bytes) -> Iterator[bytes]:

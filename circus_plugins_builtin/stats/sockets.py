@@ -43,6 +43,7 @@ class _Socket:
     host: str
     port: int
     path: str | None
+    family: int
     reads: int = 0
     ended: int = 0
     told: int | None = None
@@ -50,12 +51,6 @@ class _Socket:
     @property
     def address(self) -> str:
         return self.path if self.path is not None else f"{self.host}:{self.port}"
-
-    @property
-    def family(self) -> int:
-        if self.path is not None:
-            return socket.AF_UNIX
-        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
     def is_at(self, address: str, port: int) -> bool:
         """Tell if a connection with this address at our end came by this socket."""
@@ -84,20 +79,23 @@ class SocketFigures:
         self._diag: SocketDiag | None = None
         self._destroyed: Destroyed | None = None
         self._ports: set[int] = set()
+        self._families: set[int] = set()
+        self._paths: set[str | None] = set()
+        self._inodes: set[int] = set()
         self._told_at = clock()
         self._is_unsupported = False
 
     def watch(self, listed: Iterable[Mapping[str, Any]]) -> None:
         """Take the sockets as ``listsockets`` tells them; of those that stay the counts go on."""
         known = {(s.fd, s.address): s for s in self._sockets}
-        wanted = [
-            _Socket(s["fd"], s["name"], str(s.get("host")), int(s.get("port") or 0), s.get("path")) for s in listed
-        ]
+        wanted = [_socket(view) for view in listed]
         ports = {s.port for s in wanted if s.path is None}
         if ports != self._ports:
             known.clear()
             self._listen(ports)
         self._sockets = [known.get((s.fd, s.address), s) for s in wanted]
+        self._families = {s.family for s in self._sockets}
+        self._paths = {s.path for s in self._sockets}
 
     def close(self) -> None:
         """Forget the sockets and count nothing any more."""
@@ -114,7 +112,7 @@ class SocketFigures:
 
     def look(self) -> None:
         """Count the sockets where something waits, and the connections that ended."""
-        for found, queue in self._queues():
+        for found, queue in self._queues(is_look=True):
             found.reads += queue.waiting > 0
         self._count_ended()
 
@@ -152,25 +150,35 @@ class SocketFigures:
                 if found.is_at(address, port):
                     found.ended += count
 
-    def _queues(self) -> list[tuple[_Socket, _Queue]]:
-        """Return the sockets that the kernel knows, with what waits there."""
+    def _queues(self, *, is_look: bool = False) -> list[tuple[_Socket, _Queue]]:
+        """Return the sockets that the kernel knows, with what waits there.
+
+        :param is_look: only those that were there before: it is done often
+        """
         diag = self._kernel()
         if diag is None:
             return []
         try:
-            return [pair for family in {s.family for s in self._sockets} for pair in self._family(diag, family)]
+            found = (self._family(diag, family, is_look=is_look) for family in self._families)
+            return [pair for pairs in found for pair in pairs]
         except OSError as exc:
             self._give_up(exc)
             return []
 
-    def _family(self, diag: SocketDiag, family: int) -> list[tuple[_Socket, _Queue]]:
+    def _family(self, diag: SocketDiag, family: int, *, is_look: bool) -> list[tuple[_Socket, _Queue]]:
         sockets = [s for s in self._sockets if s.family == family]
         if family == socket.AF_UNIX:
-            return _match_unix(sockets, diag.unix_sockets(LISTEN | _UNIX_DATAGRAM))
-        found = _match_inet(sockets, diag.inet_sockets(family, LISTEN), is_listening=True)
-        rest = [s for s in sockets if s not in [pair[0] for pair in found]]
-        if rest:
-            datagram = diag.inet_sockets(family, ANY_STATE, protocol=socket.IPPROTO_UDP)
+            # A machine may have many, and to read their names takes longer than to look.
+            unix = diag.unix_sockets(LISTEN | _UNIX_DATAGRAM, self._inodes if is_look else None)
+            matched = _match_unix(sockets, unix)
+            self._inodes = self._inodes if is_look else {one.inode for one in unix if one.path in self._paths}
+            return matched
+        found = _match_inet(sockets, diag.inet_sockets(family, LISTEN, {s.port for s in sockets}), is_listening=True)
+        if len(found) < len(sockets):
+            taken = {one.fd for one, _ in found}
+            rest = [s for s in sockets if s.fd not in taken]
+            ports = {s.port for s in rest}
+            datagram = diag.inet_sockets(family, ANY_STATE, ports, protocol=socket.IPPROTO_UDP)
             found += _match_inet(rest, datagram, is_listening=False)
         return found
 
@@ -181,7 +189,7 @@ class SocketFigures:
         if found.path is not None:
             return unix.get(found.path, 0)  # what waits to be accepted is not among them
         try:
-            established = self._diag.inet_sockets(found.family, CONNECTIONS, port=found.port)
+            established = self._diag.inet_sockets(found.family, CONNECTIONS, {found.port})
         except OSError as exc:
             self._give_up(exc)
             return None
@@ -214,6 +222,13 @@ class SocketFigures:
             self._diag.close()
             self._diag = None
         logger.warning("no statistics of sockets: the kernel does not tell them (%s)", error)
+
+
+def _socket(listed: Mapping[str, Any]) -> _Socket:
+    """Return a socket as ``listsockets`` tells it."""
+    path, host = listed.get("path"), str(listed.get("host"))
+    family = socket.AF_UNIX if path is not None else socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _Socket(listed["fd"], listed["name"], host, int(listed.get("port") or 0), path, family)
 
 
 def _match_inet(

@@ -8,7 +8,7 @@ import math
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import zmq
@@ -50,15 +50,12 @@ class StatsStreamer:
         ssh_server: str | None = None,
         delay: float = 1.0,
         loop: object = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.delay = delay
         self.publisher = StatsPublisher(stats_endpoint)
-        self._clock = clock
-        self._directory = Directory(endpoint, pubsub_endoint, ssh_server, clock=clock)
-        self._sampler = Sampler(clock, is_periodic=True)
-        self._sockets = SocketFigures(clock)
+        self._directory = Directory(endpoint, pubsub_endoint, ssh_server)
+        self._sampler = Sampler(is_periodic=True)
+        self._sockets = SocketFigures()
         self._wakeup, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._is_stopping = False
         self._next_round: float | None = None
@@ -72,8 +69,8 @@ class StatsStreamer:
         poller.register(self._wakeup, zmq.POLLIN)
         try:
             while not self._is_stopping:
-                poller.poll(self._patience())
-                self.publisher.take_subscriptions()
+                if self.publisher.socket in dict(poller.poll(self._patience())):
+                    self.publisher.take_subscriptions()
                 if self.publisher.wants("stat."):
                     self._work()
                 elif self._next_round is not None:
@@ -86,6 +83,11 @@ class StatsStreamer:
         self._is_stopping = True
         with contextlib.suppress(OSError):
             os.write(self._waker, b".")
+
+    def get_pids(self, watcher: str | None = None) -> list[int]:
+        """Return the pids that are known of a watcher, or of all."""
+        groups = [group for group in self._directory.groups if watcher is None or watcher in (group.name, group.topic)]
+        return [member.pid for group in groups for member in group.members]
 
     def round(self) -> None:
         """Sample and publish everything that somebody wants, once."""
@@ -146,10 +148,10 @@ class StatsStreamer:
         if self._next_round is None:
             return None
         due = min(self._next_round, self._next_look) if self._sockets.is_watching else self._next_round
-        return max(0, math.ceil((due - self._clock()) * 1000))
+        return max(0, math.ceil((due - time.monotonic()) * 1000))
 
     def _work(self) -> None:
-        now = self._clock()
+        now = time.monotonic()
         if self._next_round is None or now >= self._next_round:
             # A round that is late is not made up for: figures tell of the time since the one before.
             on_time = None if self._next_round is None else self._next_round + self.delay
