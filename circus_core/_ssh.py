@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any, Final
 
 import zmq
@@ -35,14 +36,16 @@ _LONGEST_PAUSE: Final = 30.0  #: seconds
 _END_LIMIT: Final = 2.0  #: seconds that ssh has to end
 
 
-def connect(socket: zmq.Socket[Any], endpoint: str, server: str, keyfile: str | None = None) -> None:
-    """Connect *socket* to *endpoint*, as seen from *server* (``user@host[:port]``), while it is there.
+def connect(socket: zmq.Socket[Any], endpoint: str, server: str, keyfile: str | None = None) -> Callable[[], None]:
+    """Connect *socket* to *endpoint*, as seen from *server* (``user@host[:port]``).
 
+    :returns: ends the tunnel, which else ends with *socket*
     :raises CallError: the tunnel could not be made
     """
     tunnel = Tunnel(endpoint, server, keyfile)
     weakref.finalize(socket, tunnel.close)
     socket.connect(tunnel.url)
+    return tunnel.close
 
 
 class Tunnel:

@@ -52,9 +52,9 @@ class AsyncCircusClient(Connection):
         :raises CallError: no reply in time
         """
         message_id, body = self._prepare(message)
+        self._send(body)
         loop = self._attach()
         reply: asyncio.Future[dict[str, Any]] = loop.create_future()
-        self._send(body)
         # Sending may have eaten the edge that told of a reply.
         loop.call_soon(self._receive)
         if message.get("msg_type") == "cast":
@@ -65,7 +65,7 @@ class AsyncCircusClient(Connection):
                 return await reply
         except TimeoutError as exc:
             if len(self._waiting) == 1:
-                self._reconnect()
+                self._disconnect()
             raise self._timed_out() from exc
         finally:
             del self._waiting[message_id]
@@ -75,17 +75,15 @@ class AsyncCircusClient(Connection):
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(CallError(f"the connection to {self.endpoint} was closed"))
-        self._detach()
         super().stop()
 
     @cached_property
     def _waiting(self) -> dict[str, asyncio.Future[dict[str, Any]]]:
         return {}
 
-    def _reconnect(self) -> None:
+    def _disconnect(self) -> None:
         self._detach()
-        super()._reconnect()
-        self._attach()
+        super()._disconnect()
 
     def _attach(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()

@@ -6,8 +6,9 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
 
 import zmq
 
@@ -60,34 +61,31 @@ class Connection:
         self.endpoint = endpoint
         self.timeout = timeout * 1000  #: milliseconds, as ever
         self._ssh = (ssh_server, ssh_keyfile)
+        self._is_stopped = False
         try:
-            self.socket = self._connect()
+            self._connect()
         except CallError:
-            if self._own_context is not None:
-                self._own_context.term()
+            self.stop()
             raise
 
     def stop(self) -> None:
         """Close the connection. May be called twice."""
-        self.socket.close(linger=0)
+        self._is_stopped = True
+        self._disconnect()
         if self._own_context is not None:
             self._own_context.term()
 
-    def _connect(self) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
-        socket.identity = uuid.uuid4().hex.encode()
-        socket.linger = 0
-        try:
-            connect(socket, self.endpoint, *self._ssh)
-        except CallError:
-            socket.close()
-            raise
-        return socket
+    def _connect(self) -> None:
+        self._end_tunnel: Callable[[], None] = lambda: None
+        self.socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
+        self.socket.identity = uuid.uuid4().hex.encode()
+        self.socket.linger = 0
+        self._end_tunnel = connect(self.socket, self.endpoint, *self._ssh)
 
-    def _reconnect(self) -> None:
+    def _disconnect(self) -> None:
         """Drop what could not be sent: a command that was given up is not done hours later, when a daemon starts."""
         self.socket.close(linger=0)
-        self.socket = self._connect()
+        self._end_tunnel()
 
     def _prepare(self, message: Any) -> tuple[str, bytes]:
         """Give *message* an ``id``; return that and the bytes to send."""
@@ -97,6 +95,10 @@ class Connection:
         return message_id, encode(message)
 
     def _send(self, body: bytes) -> None:
+        if self._is_stopped:
+            raise CallError(f"the connection to {self.endpoint} was closed")
+        if self.socket.closed:
+            self._connect()
         try:
             self.socket.send(body, zmq.NOBLOCK)
         except zmq.Again as exc:
@@ -123,8 +125,16 @@ class Connection:
 class CircusClient(Connection):
     """Sends commands to a daemon and waits for each reply; for one thread at a time.
 
-    Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself.
+    Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself. Leaving ``with`` closes it.
     """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def send_message(self, command: str, **props: Any) -> dict[str, Any]:
         """Send *command* with *props* and return the reply, an error reply too.
@@ -161,30 +171,30 @@ class CircusClient(Connection):
         except zmq.ZMQError as exc:
             raise CallError(f"cannot receive from {self.endpoint}: {exc}") from exc
         if not frames:
-            self._reconnect()
+            self._disconnect()
             raise self._timed_out()
         return self._reply(frames)
 
-    def _connect(self) -> zmq.Socket[bytes]:
-        socket = super()._connect()
+    def _connect(self) -> None:
+        super()._connect()
         self.poller = zmq.Poller()
-        self.poller.register(socket, zmq.POLLIN)
-        return socket
+        self.poller.register(self.socket, zmq.POLLIN)
 
 
 def connect(
     socket: zmq.Socket[Any], endpoint: str, ssh_server: str | None = None, ssh_keyfile: str | None = None
-) -> None:
+) -> Callable[[], None]:
     """Connect *socket*, through a tunnel when *ssh_server* is given.
 
+    :returns: ends the tunnel; without a call it ends when *socket* is collected
     :raises CallError: the endpoint cannot be used, or the tunnel could not be made
     """
     try:
         if ssh_server is None:
             socket.connect(endpoint)
-            return
+            return lambda: None
         from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import
 
-        _ssh.connect(socket, endpoint, ssh_server, ssh_keyfile)
+        return _ssh.connect(socket, endpoint, ssh_server, ssh_keyfile)
     except zmq.ZMQError as exc:
         raise CallError(f"endpoint {endpoint!r}: {exc}; write tcp://HOST:PORT or ipc://PATH") from exc

@@ -6,7 +6,7 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -53,12 +53,13 @@ class CircusConsumer:
         self.endpoint = endpoint
         self.timeout = timeout
         self._early: deque[Message] = deque()
+        self._end_tunnel: Callable[[], None] = lambda: None
         self.pubsub_socket = self.context.socket(zmq.SUB)
         self.pubsub_socket.linger = 0
         try:
             for topic in topics:
                 self.pubsub_socket.setsockopt(zmq.SUBSCRIBE, topic.encode() if isinstance(topic, str) else topic)
-            connect(self.pubsub_socket, endpoint, ssh_server, ssh_keyfile)
+            self._end_tunnel = connect(self.pubsub_socket, endpoint, ssh_server, ssh_keyfile)
         except CallError:
             self.stop()
             raise
@@ -120,6 +121,7 @@ class CircusConsumer:
     def stop(self) -> None:
         """Close the connection. May be called twice."""
         self.pubsub_socket.close(linger=0)
+        self._end_tunnel()
         if self._own_context is not None:
             self._own_context.term()
 

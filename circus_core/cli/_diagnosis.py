@@ -10,11 +10,15 @@ from typing import Final
 _PROBE_TIMEOUT: Final = 0.5  #: seconds
 
 
-def advice(endpoint: str, timeout: float) -> str:
-    """Return what a person can do when nothing came from *endpoint* in *timeout* seconds, in lines."""
+def advice(endpoint: str, timeout: float, ssh: str = "") -> str:
+    """Return what a person can do when nothing came from *endpoint* in *timeout* seconds, in lines.
+
+    :param ssh: the server that the endpoint is seen from, when it is not this machine
+    """
+    finding = f"it is the address as seen from {ssh}." if ssh else _finding(endpoint)
     return "\n".join(
         [
-            f"No reply from {endpoint} in {timeout:g}s: {_finding(endpoint)}",
+            f"No reply from {endpoint} in {timeout:g}s: {finding}",
             "  - Is circusd running? circusd FILE.ini starts it.",
             "  - Is this its endpoint? Compare `endpoint` of its [circus] section with --endpoint, CIRCUSCTL_ENDPOINT.",
             f"  - Is it busy, or does --waiting take long? circusctl --timeout {timeout * 10:g} gives it more time.",

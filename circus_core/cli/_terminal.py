@@ -34,6 +34,7 @@ class ConsoleTerminal:
         self.endpoint = options.endpoint
         self.timeout = options.timeout
         self.is_json = options.json
+        self.ssh = options.ssh  #: the server that the endpoint is seen from, when it is not this machine
         self._options = options
         self._connect = connect
         self._client: CircusClient | None = None

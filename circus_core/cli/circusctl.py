@@ -121,7 +121,7 @@ class App:
     def _advice(self) -> str:
         from circus_core.cli._diagnosis import advice  # noqa: PLC0415 - needed only after a time-out
 
-        return advice(self._terminal.endpoint, self._terminal.timeout)
+        return advice(self._terminal.endpoint, self._terminal.timeout, self._terminal.ssh)
 
 
 def _misused(command: Command[Any], error: UsageError) -> int:
