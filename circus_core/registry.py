@@ -61,6 +61,10 @@ class Registry:
         """Return the names of the commands that may be loaded, sorted."""
         return sorted(self._usable(Group.COMMANDS))
 
+    def has(self, group: Group, name: str) -> bool:
+        """Return whether an extension of that name is installed, be it broken."""
+        return (group.value, name) in self._named
+
     def extensions(self) -> list[ExtensionInfo]:
         """Return all that is installed, by group, name and distribution."""
         return sorted((e.info() for e in self._all), key=lambda info: (info.group, info.name, info.distribution))
@@ -276,6 +280,8 @@ def _command(found: Any, name: str) -> Command[Any]:
         raise ValueError(f"its class is named {command.name!r}")
     if name != name.lower():
         raise ValueError("its name has capital letters; clients write commands in lower case")
+    if name == "help":
+        raise ValueError("its name is what circusctl is asked for help with")
     schema(command.args_type)
     return command
 

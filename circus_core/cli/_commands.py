@@ -10,9 +10,10 @@ from circus_core.cli._remote import describe
 from circus_core.cli._terminal import ConsoleTerminal
 from circus_core.errors import CallError, ExtensionError, UsageError
 from circus_core.interfaces import Command
-from circus_core.registry import Registry
+from circus_core.registry import Group, Registry
 from circus_core.usage import argument_lines, columns
 
+HELP: Final = "help"  #: what a person asks for help with; no command can have the name
 _LEARN_TIMEOUT: Final = 1.0  #: seconds; who mistyped a command does not wait long for a daemon that is not there
 
 
@@ -31,10 +32,10 @@ class CommandSet:
         """Return the command called *name*, asking the daemon when it is not installed here.
 
         :raises UsageError: nobody knows it
-        :raises ExtensionError: it is installed here, and broken
+        :raises ExtensionError: it is installed here, and broken; or nothing is installed here
         """
         known = self.names()
-        if name.lower() in known:
+        if self._registry.has(Group.COMMANDS, name.lower()):
             return self._registry.command(name.lower())
         why = ""
         try:
@@ -44,13 +45,16 @@ class CommandSet:
             why = f"; not installed here, and {self._terminal.endpoint} could not be asked"
         if command is not None:
             return command
+        if not known:
+            raise ExtensionError("; ".join(self._registry.missing()) + why)
         near = difflib.get_close_matches(name.lower(), known, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; circusctl --help lists the commands"
         raise UsageError(f"unrecognized arguments: {name}{why}{hint}", exit_code=2)
 
     def overview(self) -> list[str]:
         """Return a line for each command installed here: its name, the first line of its help."""
-        return columns((name, self._summary(name)) for name in self.names())
+        names = self.names()
+        return columns((name, self._summary(name)) for name in names) if names else self._registry.missing()
 
     def _summary(self, name: str) -> str:
         try:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
-from circus_core.cli._commands import CommandSet, help_text
+from circus_core.cli._commands import HELP, CommandSet, help_text
 from circus_core.cli._terminal import ConsoleTerminal
 from circus_core.errors import CallError, CircusError
 from circus_core.usage import argument_lines
@@ -63,7 +63,7 @@ class Shell(cmd.Cmd):
         return True
 
     def completenames(self, text: str, *ignored: object) -> list[str]:
-        return [name for name in ("help", *self._commands.names()) if name.startswith(text)]
+        return [name for name in (HELP, *self._commands.names()) if name.startswith(text)]
 
     def completedefault(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         if text.startswith("-"):

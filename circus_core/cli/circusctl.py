@@ -9,7 +9,7 @@ from typing import Any
 
 from circus_core._version import __version__
 from circus_core.cli import _options
-from circus_core.cli._commands import CommandSet, help_text, usage_text
+from circus_core.cli._commands import HELP, CommandSet, help_text, usage_text
 from circus_core.cli._terminal import ConsoleTerminal
 from circus_core.errors import CallError, CallTimeoutError, CommandError, ExtensionError, UsageError
 from circus_core.interfaces import Command
@@ -62,6 +62,8 @@ class App:
 
     def run(self, words: Sequence[str]) -> int:
         """Run the command that *words* make, say what went wrong, and return the exit code."""
+        if words[0].lower() == HELP:
+            return self.show_help(words[1:])
         try:
             command = self._commands.get(words[0])
         except UsageError as exc:
@@ -84,7 +86,7 @@ class App:
         """Show the help of the command in *words*, or list all."""
         if not words:
             lines = [_options.USAGE, "", "Controls a Circus daemon. Without a command: an interactive shell.", ""]
-            lines += ["Commands (circusctl --help COMMAND tells more):", *self._commands.overview(), ""]
+            lines += ["Commands (circusctl help COMMAND tells more):", *self._commands.overview(), ""]
             self._terminal.show("\n".join([*lines, "Options, before the command:", *_options.option_lines()]))
             return 0
         try:
@@ -102,7 +104,7 @@ class App:
         at = os.environ.get("COMP_CWORD", "")
         if at == "1":
             start = words[1] if len(words) > 1 else ""
-            self._terminal.show(" ".join(name for name in self._commands.names() if name.startswith(start)))
+            self._terminal.show(" ".join(name for name in (HELP, *self._commands.names()) if name.startswith(start)))
         return 1
 
     def interact(self) -> int:

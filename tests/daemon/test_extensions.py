@@ -200,7 +200,9 @@ def test_without_any_built_in_circusd_runs_watchers_and_says_what_is_missing(sta
     wait_for(lambda: "ready to serve" in daemon.output, "the process to run")
     for group in ("commands", "streams"):
         assert f"entry-point group circus.{group} is empty; install circus again with pip" in daemon.log
-    assert daemon.ctl("status").returncode != 0
+    done = daemon.ctl("status")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no command is installed: entry-point group circus.commands is empty")
     assert daemon.stop() == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,8 +67,9 @@ class FakeClient:
 class Ctl:
     """``circusctl`` before a fake daemon."""
 
-    def __init__(self, answer: Answer = lambda command, properties: {}) -> None:
+    def __init__(self, answer: Answer = lambda command, properties: {}, *, registry: Registry | None = None) -> None:
         self.client = FakeClient(answer)
+        self._registry = registry or REGISTRY
 
     def __call__(self, *argv: str) -> int:
         app, words = self.app(*argv)
@@ -80,7 +82,7 @@ class Ctl:
 
     def parts(self, options: Options | None = None) -> tuple[CommandSet, ConsoleTerminal]:
         terminal = ConsoleTerminal(options or Options(endpoint="ipc:///nowhere"), lambda _: self.client)  # type: ignore[arg-type,return-value]  # a fake
-        return CommandSet(REGISTRY, terminal), terminal
+        return CommandSet(self._registry, terminal), terminal
 
 
 def refuse(command: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -231,6 +233,48 @@ def test_help_tells_all_about_a_command(capsys: pytest.CaptureFixture[str]) -> N
     app, words = Ctl().app("--help", "incr")
     assert app.show_help(words) == 0
     assert capsys.readouterr().out.startswith("Add processes to a watcher.\n\n")
+
+
+def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help"], ["help", "incr"]):
+        assert Ctl()(*words) == 0
+        said = capsys.readouterr().out
+        app, rest = Ctl().app("--help", *words[1:])
+        assert app.show_help(rest) == 0
+        assert capsys.readouterr().out == said
+
+
+def test_name_that_two_strangers_claim_is_neithers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[circus.commands]\nsing = {name}:Sing\n")
+
+    ctl = Ctl(registry=Registry(path=[str(tmp_path)]))
+    for words in (["sing", "web"], ["help", "sing"]):
+        assert ctl(*words) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("error: command 'sing' is claimed twice, also by ")
+        assert "(from one 1.0); uninstall one of them" in said
+    assert ctl.client.sent == []
+
+
+def test_without_any_command_it_says_what_to_install(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ctl = Ctl(stay_silent, registry=Registry(path=[str(tmp_path)]))
+
+    assert ctl("status") == 1
+    missing = "no command is installed: entry-point group circus.commands is empty; install circus again with pip"
+    assert missing in capsys.readouterr().err
+    assert ctl("help") == 0
+    assert missing in capsys.readouterr().out
+
+
+def test_command_that_only_the_daemon_has_works_without_any_here(tmp_path: Path) -> None:
+    ctl = Ctl(lambda command, _: {"commands": [LEARNT]}, registry=Registry(path=[str(tmp_path)]))
+
+    assert ctl("sing", "la") == 0
+    assert ctl.client.sent[-1] == ("sing", {"song": "la"})
 
 
 def test_no_short_option_at_top_level(capsys: pytest.CaptureFixture[str]) -> None:
