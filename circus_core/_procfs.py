@@ -15,6 +15,7 @@ from circus_core._figures import Figures
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _ENOUGH: Final = 4096  # bytes: more than ``stat`` ever has, and than a program's name
+_HAS_LISTS: Final = os.path.exists("/proc/thread-self/children")  # some kernels are built without
 _OTHER_DESCRIPTORS: Final = 100  # that whoever keeps processes open has besides
 
 
@@ -30,6 +31,13 @@ def _read(path: str) -> bytes:
         return b""
     finally:
         os.close(fd)
+
+
+def _read_list(path: str) -> bytes:
+    """Return the content of a list that may be long, b"" when there is none."""
+    with suppress(FileNotFoundError, ProcessLookupError), open(path, "rb", buffering=0) as file:
+        return file.readall()
+    return b""
 
 
 def read_figures(pid: int) -> Figures | None:
@@ -55,7 +63,7 @@ def read_children(parents: Mapping[int, Figures]) -> dict[int, list[Figures]]:
     found: dict[int, list[Figures]] = defaultdict(list)
     others = _process_count() - len(parents)
     if sum(figures.threads for figures in parents.values()) < others:
-        listed = {pid: _listed_children(pid) for pid in parents}
+        listed = {pid: _listed_children(pid, figures.threads) for pid, figures in parents.items()}
         if None not in listed.values():
             below = read_some_figures(child for children in listed.values() for child in children or ())
             for figures in below.values():
@@ -164,19 +172,21 @@ def children(pid: int) -> list[int]:
     return sorted(parents[pid])
 
 
-def _listed_children(pid: int) -> list[int] | None:
-    """Return what the kernel lists, ``None`` when it was built without that list."""
+def _listed_children(pid: int, threads: int = 0) -> list[int] | None:
+    """Return what the kernel lists, ``None`` when it was built without that list.
+
+    :param threads: how many the process has, if that is known
+    """
+    if not _HAS_LISTS:
+        return None
     folder = f"/proc/{pid}/task"
     try:
-        threads = os.listdir(folder)
+        tids = [str(pid)] if threads == 1 else os.listdir(folder)
     except OSError:
         return []
-    if threads and not os.path.exists(f"{folder}/{threads[0]}/children"):
-        return None
     found: list[int] = []
-    for thread in threads:
-        with suppress(FileNotFoundError, ProcessLookupError), open(f"{folder}/{thread}/children", "rb") as file:
-            found += map(int, file.read().split())
+    for tid in tids:
+        found += map(int, _read_list(f"{folder}/{tid}/children").split())
     return sorted(found)
 
 
