@@ -43,6 +43,8 @@ class CircusPlugin:
     :raises OptionError: an option that ``options_type`` declares cannot be used
     """
 
+    # Its own inner names begin with two underscores, so that those of a subclass are not in their way.
+
     name: str = ""
     options_type: ClassVar[type[Any] | None] = None
     """A frozen dataclass of :func:`circus_core.options.option` fields: ``self.options`` is one of them then."""
@@ -51,6 +53,8 @@ class CircusPlugin:
         self, endpoint: str, pubsub_endpoint: str, check_delay: float, ssh_server: str | None = None, **config: Any
     ) -> None:
         self.config = config
+        #: what its messages call it: the name of its section, else its own
+        self.label = str(config.get("name") or self.name or type(self).__name__)
         self.active = _is_active(config.get("active", True))
         self.options: Any = plugin_options.read(self.options_type, config) if self.options_type else None
         self.endpoint = endpoint
@@ -60,16 +64,16 @@ class CircusPlugin:
         self.running = False
         self.sub_socket: zmq.Socket[bytes] | None = None
         self.substream: ZMQStream | None = None
-        self._context: zmq.Context[Any] | None = None
-        self._loop: IOLoop | None = None
-        self._client: CircusClient | None = None
-        self._other_client: CircusClient | None = None
-        self._asking = asyncio.Lock()
-        self._frames: asyncio.Queue[Sequence[bytes]] = asyncio.Queue()
-        self._sync_topic = f"{SYNC_TOPIC}{uuid.uuid4().hex}".encode()
-        self._names: Mapping[str, str] = {}
-        self._is_stopping = False
-        self._ended = asyncio.Event()
+        self.__context: zmq.Context[Any] | None = None
+        self.__loop: IOLoop | None = None
+        self.__client: CircusClient | None = None
+        self.__other_client: CircusClient | None = None
+        self.__asking = asyncio.Lock()
+        self.__frames: asyncio.Queue[Sequence[bytes]] = asyncio.Queue()
+        self.__sync_topic = f"{SYNC_TOPIC}{uuid.uuid4().hex}".encode()
+        self.__names: Mapping[str, str] = {}
+        self.__is_stopping = False
+        self.__ended = asyncio.Event()
 
     # -- what a plugin does ---------------------------------------------------------------------------------------
 
@@ -97,34 +101,29 @@ class CircusPlugin:
     # -- what it has for that -------------------------------------------------------------------------------------
 
     @property
-    def label(self) -> str:
-        """What its messages call it: the name of its section, else its own."""
-        return str(self.config.get("name") or self.name or type(self).__name__)
-
-    @property
     def loop(self) -> IOLoop:
         """The loop that it runs on: tornado's view of an asyncio loop, ``self.loop.asyncio_loop``."""
-        if self._loop is None:
-            self._loop = _running_loop() or IOLoop(make_current=False)
-        return self._loop
+        if self.__loop is None:
+            self.__loop = _running_loop() or IOLoop(make_current=False)
+        return self.__loop
 
     @loop.setter
     def loop(self, loop: IOLoop) -> None:
-        self._loop = loop
+        self.__loop = loop
 
     @property
     def context(self) -> zmq.Context[Any]:
         """The ZeroMQ context of its sockets, which are closed when it ends."""
-        if self._context is None:
-            self._context = zmq.Context()
-        return self._context
+        if self.__context is None:
+            self.__context = zmq.Context()
+        return self.__context
 
     @property
     def client(self) -> CircusClient:
         """The connection that :meth:`call` and :meth:`cast` use."""
-        if self._client is None:
-            self._client = CircusClient(context=self.context, endpoint=self.endpoint, ssh_server=self.ssh_server)
-        return self._client
+        if self.__client is None:
+            self.__client = CircusClient(context=self.context, endpoint=self.endpoint, ssh_server=self.ssh_server)
+        return self.__client
 
     def call(self, command: str, **props: Any) -> dict[str, Any]:
         """Send *command* and return the reply, an error reply too. The loop stands still meanwhile.
@@ -138,10 +137,8 @@ class CircusPlugin:
 
         :raises CallError: no reply within 5 seconds
         """
-        async with self._asking:
-            if self._other_client is None:
-                self._other_client = CircusClient(endpoint=self.endpoint, ssh_server=self.ssh_server)
-            return await in_thread(self._other_client.send_message, command, **props)
+        # The connection is one for all: who gives up waiting must not let the next one on it before the reply came.
+        return await asyncio.shield(self.__call_in_turn(command, props))
 
     def cast(self, command: str, **props: Any) -> None:
         """Send *command* and wait for nothing: whether it fails stands in the log of the daemon."""
@@ -149,9 +146,9 @@ class CircusPlugin:
 
     def watcher_name(self, topic_name: str) -> str:
         """Return the name of a watcher, which a topic has in lower case, with ``_`` for a space."""
-        if topic_name not in self._names:
-            self._remember(self.call("status").get("statuses", {}))
-        return self._names.get(topic_name, topic_name)
+        if topic_name not in self.__names:
+            self.__remember(self.call("status").get("statuses", {}))
+        return self.__names.get(topic_name, topic_name)
 
     @staticmethod
     def load_message(msg: str | bytes) -> Any:
@@ -180,7 +177,7 @@ class CircusPlugin:
             loop.run_forever()
             if task.done():
                 task.result()
-        self._loop = None
+        self.__loop = None
 
     async def run_plugin(self) -> None:
         """Run until :meth:`stop`, on the loop of the caller, which others may share.
@@ -190,9 +187,9 @@ class CircusPlugin:
         if not self.active:
             raise ValueError(f"{self.label} is not active; write active = yes to start it")
         await _result_of(self.handle_init())
-        self._connect()
+        self.__connect()
         self.running = True
-        waits = [asyncio.ensure_future(wait) for wait in (self._listen(), self._ended.wait())]
+        waits = [asyncio.ensure_future(wait) for wait in (self.__listen(), self.__ended.wait())]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in done:
@@ -202,81 +199,87 @@ class CircusPlugin:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
             self.running = False
-            self._disconnect()
+            self.__disconnect()
 
     def stop(self) -> None:
         """Call :meth:`handle_stop`, then end."""
-        if self._is_stopping:
+        if self.__is_stopping:
             return
-        self._is_stopping = True
+        self.__is_stopping = True
         try:
             result = self.handle_stop()
         except Exception:
             logger.exception("%s: handle_stop failed", self.label)
             result = None
-        self.loop.add_callback(self._end, result)
+        self.loop.add_callback(self.__end, result)
 
-    async def _end(self, result: Any) -> None:
+    async def __end(self, result: Any) -> None:
         try:
             await _result_of(result)
         except Exception:
             logger.exception("%s: handle_stop failed", self.label)
-        self._ended.set()
+        self.__ended.set()
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _connect(self) -> None:
+    def __connect(self) -> None:
         self.sub_socket = self.context.socket(zmq.SUB)
         self.sub_socket.linger = 0
         self.sub_socket.rcvhwm = 0  # what a slow handler has not seen yet waits here, and is not dropped
-        for topic in (_TOPICS.encode(), self._sync_topic):
+        for topic in (_TOPICS.encode(), self.__sync_topic):
             self.sub_socket.setsockopt(zmq.SUBSCRIBE, topic)
         connect(self.sub_socket, self.pubsub_endpoint, self.ssh_server)
         self.substream = ZMQStream(self.sub_socket, self.loop)
-        self.substream.on_recv(self._frames.put_nowait)
-        self.loop.call_later(_SYNC_PATIENCE, self._give_up_sync)
+        self.substream.on_recv(self.__frames.put_nowait)
+        self.loop.call_later(_SYNC_PATIENCE, self.__give_up_sync)
 
-    def _disconnect(self) -> None:
+    def __disconnect(self) -> None:
         if self.substream is not None:
             self.substream.close(linger=0)
-        if self._client is not None:
-            self._client.stop()
-            self._client = None
-        if self._other_client is not None and not self._asking.locked():
-            self._other_client.stop()
-            self._other_client = None
-        if self._context is not None:
-            self._context.destroy(linger=0)
-            self._context = None
+        if self.__client is not None:
+            self.__client.stop()
+            self.__client = None
+        if self.__other_client is not None and not self.__asking.locked():
+            self.__other_client.stop()
+            self.__other_client = None
+        if self.__context is not None:
+            self.__context.destroy(linger=0)
+            self.__context = None
 
-    def _give_up_sync(self) -> None:
-        if not self._names and self.running:
-            self._frames.put_nowait((self._sync_topic, b""))
+    def __give_up_sync(self) -> None:
+        if not self.__names and self.running:
+            self.__frames.put_nowait((self.__sync_topic, b""))
 
-    async def _listen(self) -> None:
+    async def __call_in_turn(self, command: str, props: Mapping[str, Any]) -> dict[str, Any]:
+        async with self.__asking:
+            if self.__other_client is None:
+                self.__other_client = CircusClient(endpoint=self.endpoint, ssh_server=self.ssh_server)
+            return await in_thread(self.__other_client.send_message, command, **props)
+
+    async def __listen(self) -> None:
         while True:
-            frames = await self._frames.get()
-            if self._is_stopping:
+            frames = await self.__frames.get()
+            if self.__is_stopping:
                 continue
-            if frames[0] == self._sync_topic:
-                await self._synchronise()
+            if frames[0] == self.__sync_topic:
+                await self.__synchronise()
             else:
-                await self._guarded(self.handle_recv, frames)
+                await self.__guarded(self.handle_recv, frames)
 
-    async def _synchronise(self) -> None:
+    async def __synchronise(self) -> None:
         try:
             statuses = (await self.call_async("status")).get("statuses", {})
         except CallError as exc:
             logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
             return
-        self._remember(statuses)
-        await self._guarded(self.handle_sync, dict(statuses))
+        self.__remember(statuses)
+        await self.__guarded(self.handle_sync, dict(statuses))
         logger.info("%s: connected", self.label)
 
-    def _remember(self, statuses: Mapping[str, str]) -> None:
-        self._names = {res_name(name): name for name in statuses}
+    def __remember(self, statuses: Mapping[str, str]) -> None:
+        self.__names = {res_name(name): name for name in statuses}
 
-    async def _guarded(self, handler: Callable[..., Any], *args: Any) -> None:
+    async def __guarded(self, handler: Callable[..., Any], *args: Any) -> None:
         try:
             await _result_of(handler(*args))
         except Exception:

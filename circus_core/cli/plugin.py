@@ -106,7 +106,7 @@ def _installed(registry: Registry) -> Iterator[str]:
         if extension.group == Group.PLUGINS.value:
             try:
                 doc = registry.plugin(extension.name).__doc__ or ""
-                about = doc.strip().partition("\n")[0]
+                about = doc.strip().partition("\n")[0].replace("``", "")
             except ExtensionError as exc:
                 about = f"broken: {exc}"
             owner = "" if extension.distribution == "circus" else f" ({extension.distribution} {extension.version})"

@@ -5,37 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from circus_core import plugin_options
 from circus_core.errors import OptionError
-from circus_core.options import kinds, option
 from circus_core.plugin import CircusPlugin
-from circus_core.values import boolean
+from circus_plugins_builtin.plugins._flapping_options import FlappingOptions, WatcherFlapping
 
 logger: Final = logging.getLogger("circus")
 
 _PREFIX: Final = "flapping."
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlappingOptions:
-    """Options of :class:`Flapping`."""
-
-    attempts: int = option(kinds.whole(1), 2, "So many deaths in a row are looked at.")
-    window: float = option(
-        kinds.SECONDS,
-        1.0,
-        "They are flapping when they came within this time and the ``check_delay`` of ``circusd``.",
-        unit="s",
-    )
-    retry_in: float = option(
-        kinds.SECONDS, 7.0, "Time that the watcher stays stopped before it is tried again.", unit="s"
-    )
-    max_retry: int = option(
-        kinds.whole(-1), 5, "Tries in a row after which the watcher is stopped for good. -1 tries for ever."
-    )
 
 
 class Flapping(CircusPlugin):
@@ -108,12 +88,11 @@ class Flapping(CircusPlugin):
             if key.startswith(_PREFIX)
         }
         try:
-            options = plugin_options.read(FlappingOptions, {**self.config, **given})
-            active = _truth(given.get("active", True))
+            options = plugin_options.read(WatcherFlapping, {**asdict(self.options), **given})
         except OptionError as exc:
             logger.warning("%s: [watcher:%s] flapping.%s", self.label, self.watcher_name(watcher), exc)
-            options, active = self.options, True
-        self.configs[watcher] = {"active": active, **asdict(options)}
+            options = WatcherFlapping(**asdict(self.options))
+        self.configs[watcher] = asdict(options)
 
     def reset(self, watcher: str) -> None:
         """Let a watcher begin with a clean slate."""
@@ -168,10 +147,3 @@ class Flapping(CircusPlugin):
 
     def _tell(self, name: str, **data: Any) -> None:
         self.cast("publish", name=name, action="flapping", data=data)
-
-
-def _truth(value: Any) -> bool:
-    try:
-        return boolean(value) if isinstance(value, str) else bool(value)
-    except ValueError as exc:
-        raise OptionError("active", value, why=str(exc), fix="write yes or no") from exc
