@@ -43,6 +43,7 @@ _CONNECTED: Final[dict[tuple[str, str], View]] = {
     ("GET", "events"): views.show_events,
     ("GET", "output"): views.show_output,
     ("GET", "history"): views.history,
+    ("GET", "rest"): views.rest,
     ("GET", "poll"): views.poll,
     ("POST", "do"): changes.do,
     ("POST", "options"): changes.set_options,

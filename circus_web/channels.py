@@ -115,7 +115,7 @@ class IndexChannel(Channel):
             "watchers": str(len(watchers)),
             "processes": str(sum(watched.counted for watched in watchers)),
             "cpu": percent(_sum(watched.cpu for watched in watchers)),
-            "mem": percent(_sum(watched.mem for watched in watchers)),
+            "mem": percent(_sum(watched.mem for watched in watchers), 2),
             "hits": str(sum(int(f.get("reads") or 0) for f in system.socket_figures.values())),
             "troubled": str(sum(level_of(watched, system.clock()) > 0 for watched in watchers)),
         }
@@ -138,7 +138,7 @@ def watcher_row(watched: Watched, level: int) -> Row:
     report = watched.report
     wanted = report.get("numprocesses")
     count = str(watched.counted) if wanted in {None, watched.counted} else f"{watched.counted}/{wanted}"
-    cells = {"count": count, "cpu": percent(watched.cpu), "mem": percent(watched.mem)}
+    cells = {"count": count, "cpu": percent(watched.cpu), "mem": percent(watched.mem, 2)}
     cells["restarts"] = str(report.get("restarts") or 0)
     key = (watched.state, level, report.get("since"))
     return Row("watchers", f"w:{watched.name}", key, "row_watcher", {"watched": watched, "level": level}, cells)
@@ -147,7 +147,7 @@ def watcher_row(watched: Watched, level: int) -> Row:
 def figure_cells(figures: Figures | None) -> dict[str, str]:
     """Return the cells of figures; of none, those that say so."""
     figures = figures or Figures()
-    return {"cpu": percent(figures.cpu), "mem": percent(figures.mem), "rss": figures.rss or UNKNOWN}
+    return {"cpu": percent(figures.cpu), "mem": percent(figures.mem, 2), "rss": figures.rss or UNKNOWN}
 
 
 class WatcherChannel(Channel):
@@ -171,7 +171,7 @@ class WatcherChannel(Channel):
         watched = system.watchers.get(self.argument)
         if watched is None:
             return {}
-        return {"sums": {"cpu": percent(watched.cpu), "mem": percent(watched.mem), "count": str(watched.counted)}}
+        return {"sums": {"cpu": percent(watched.cpu), "mem": percent(watched.mem, 2), "count": str(watched.counted)}}
 
     def points(self, system: System) -> Mapping[str, list[float | None]]:
         watched = system.watchers.get(self.argument)

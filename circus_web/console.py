@@ -31,7 +31,7 @@ logger: Final = logging.getLogger("circus.console")
 SLUGS: Final = frozenset(
     {
         *("login", "logout", "connect", "disconnect", "watcher", "add", "events", "output", "options"),
-        *("do", "live", "poll", "history", "media"),
+        *("do", "live", "rest", "poll", "history", "media"),
     }
 )
 """First words of our own addresses."""
@@ -64,7 +64,7 @@ class Console:
         self.settings = settings
         self.register = _open_register(folder)
         self.door = Door(settings, self.register, address=address)
-        self.templates = Templates()
+        self.templates = Templates(readonly=settings.readonly)
         self.extensions = Extensions(Registry(settings.disabled), SLUGS)
         self.loop = LoopThread()
         self._lock = threading.Lock()

@@ -40,6 +40,11 @@ class Extensions:
             if problem.distribution and "circus.console" in str(problem):
                 logger.warning("%s", problem)
 
+    @property
+    def menu(self) -> list[Page]:
+        """The pages in the order of the menu."""
+        return sorted(self.pages.values(), key=lambda page: (page.order, page.title))
+
     def panels_on(self, place: str) -> list[Panel]:
         """Return the panels of a page, in their order."""
         return [panel for panel in self.panels.values() if panel.place == place]

@@ -46,11 +46,11 @@ def text(value: Any) -> str:
     return "" if value is None or value == "N/A" else str(value)
 
 
-def percent(value: float | None) -> str:
-    """Return a percentage for a table cell."""
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a percentage for a table cell, from 100 on without *digits*."""
     if value is None:
         return UNKNOWN
-    return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+    return f"{value:.{digits}f}" if value < 99.95 else f"{value:.0f}"
 
 
 def size_in_bytes(shown: str) -> float:

@@ -81,12 +81,14 @@ class Page:
     :param title: for menu and heading
     :param render: called on a thread of its own: it may wait
     :param period: seconds after which it is rendered anew while somebody looks; ``None`` for never
+    :param order: its place in the menu, lowest first
     """
 
     slug: str
     title: str
     render: Render
     period: float | None = None
+    order: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

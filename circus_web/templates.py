@@ -54,9 +54,12 @@ def _said(action: str, details: Mapping[str, Any]) -> str:
 
 
 class Templates:
-    """Renders the templates of the package and those that extensions bring. For any thread."""
+    """Renders the templates of the package and those that extensions bring. For any thread.
 
-    def __init__(self) -> None:
+    :param readonly: what changes something is left out
+    """
+
+    def __init__(self, *, readonly: bool) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
         self.media = f"media/{_digest()}"  #: the folder of static files, another one for each version of them
@@ -68,6 +71,7 @@ class Templates:
             "ended": how_it_ended,
             "said": _said,
             "media": self.media,
+            "readonly": readonly,
         }
 
     def render(self, name: str, /, **values: Any) -> Html:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 from circus_core.errors import MessageError
 from circus_web import option_form
+from circus_web.channels import Row
 from circus_web.console import UnknownChannelError
 from circus_web.feed import Feed, Snapshot
 from circus_web.html import Html
@@ -14,6 +17,7 @@ from circus_web.system import Watched
 from circus_web.visit import Answer, Visit, as_json
 
 _MAX_CHANNELS: Final = 12
+_FIRST_ROWS: Final = 100  # what fills a screen; the others follow once it is there
 
 
 def show_index(visit: Visit) -> Answer:
@@ -21,13 +25,39 @@ def show_index(visit: Visit) -> Answer:
     _need_daemon(visit)
     snapshot = visit.console.look(visit.endpoint, "index:")
     live = {"index:": snapshot, **_panels(visit, "index")}
-    rows = sorted(snapshot.rows, key=lambda row: _rank(row.values["watched"], row.values["level"]))
-    table = visit.join(row.html(visit.console.templates.render) for row in rows)
+    rows = _ranked(snapshot)
+    table = visit.html_of(rows[: _first(visit)])
     has_stats = visit.console.read(visit.endpoint, lambda feed: feed.system.has_stats)
     return visit.page(
-        "index", "Watchers", live=live, rows=table, cells=snapshot.cells, panels=_shown(visit, live, "index"),
-        has_stats=has_stats,
+        "index", "Watchers", live=live, rows=table, rest=_rest(rows, "index:"), cells=snapshot.cells,
+        panels=_shown(visit, live, "index"), has_stats=has_stats,
     )  # fmt: skip
+
+
+def _ranked(snapshot: Snapshot) -> list[Row]:
+    """Return the rows of watchers, those in trouble first, our own last."""
+    return sorted(snapshot.rows, key=lambda row: _rank(row.values["watched"], row.values["level"]))
+
+
+def _first(visit: Visit) -> int | None:
+    """Return how many rows a page comes with, ``None`` for all."""
+    return None if visit.query("all") else _FIRST_ROWS
+
+
+def _rest(rows: Sequence[Row], key: str) -> str:
+    """Return the query that gets the other rows, empty when there are none."""
+    return urlencode({"c": key, "from": _FIRST_ROWS}) if len(rows) > _FIRST_ROWS else ""
+
+
+def rest(visit: Visit) -> Answer:
+    """Tell the rows that a page came without."""
+    key = visit.query("c")
+    first = visit.query("from", "0")
+    snapshot = visit.console.look(visit.endpoint, key)
+    rows = _ranked(snapshot) if key == "index:" else [row for row in snapshot.rows if row.region == "processes"]
+    render = visit.console.templates.render
+    told = [[row.region, row.id, row.html(render)] for row in rows[int(first) if first.isdigit() else 0 :]]
+    return as_json(json.dumps(told))
 
 
 def _rank(watched: Watched, level: int) -> tuple[int, bool, str]:
@@ -39,10 +69,12 @@ def show_watcher(visit: Visit) -> Answer:
     name = _watcher(visit)
     key = f"watcher:{name}"
     snapshot = visit.console.look(visit.endpoint, key)
+    rows = [row for row in snapshot.rows if row.region == "processes"]
     live = {key: snapshot, **_panels(visit, "watcher", name)}
     return visit.page(
-        "watcher", name, live=live, name=name, head=visit.rows(snapshot, "watcher-head"),
-        rows=visit.rows(snapshot, "processes"), cells=snapshot.cells, panels=_shown(visit, live, "watcher", name),
+        "watcher", name, live=live, name=name, head=visit.html_of(row for row in snapshot.rows if row.id == "head"),
+        rows=visit.html_of(rows[: _first(visit)]), rest=_rest(rows, key), cells=snapshot.cells,
+        panels=_shown(visit, live, "watcher", name),
     )  # fmt: skip
 
 
@@ -65,7 +97,7 @@ def show_events(visit: Visit) -> Answer:
     key = f"events:{name}"
     snapshot = visit.console.look(visit.endpoint, key)
     title = f"Events of {name}" if name else "Events"
-    return visit.page("events", title, live={key: snapshot}, rows=visit.rows(snapshot, "events"), name=name)
+    return visit.page("events", title, live={key: snapshot}, rows=visit.html_of(snapshot.rows), name=name)
 
 
 def show_output(visit: Visit) -> Answer:

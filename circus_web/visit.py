@@ -11,6 +11,7 @@ from typing import Any, Final
 from bottle import LocalRequest
 
 from circus_core import __version__
+from circus_web.channels import Row
 from circus_web.console import Console
 from circus_web.feed import Snapshot
 from circus_web.guard import client_of, is_tls
@@ -127,16 +128,12 @@ class Visit:
         """
         frame = self._frame(title, live or {})
         body = self.console.templates.render(template, **{**frame, **values})
-        html = self.console.templates.render("base", **frame, body=body)
+        html = self.console.templates.render("base", **frame, body=body, rest=values.get("rest", ""))
         return Answer(html, status, {"Content-Type": "text/html; charset=utf-8"})
 
-    def rows(self, snapshot: Snapshot, region: str) -> Html:
-        """Return the rows of one region as HTML."""
-        return self.join(row.html(self.console.templates.render) for row in snapshot.rows if row.region == region)
-
-    def join(self, parts: Iterable[str]) -> Html:
-        """Return HTML in one piece."""
-        return Html("".join(parts))
+    def html_of(self, rows: Iterable[Row]) -> Html:
+        """Return *rows* as HTML."""
+        return Html("".join(row.html(self.console.templates.render) for row in rows))
 
     def _frame(self, title: str, live: Mapping[str, Snapshot]) -> dict[str, Any]:
         session = self.session
@@ -146,13 +143,12 @@ class Visit:
             "root": self.root,
             "path": self.path.partition("?")[0],
             "back": self.path,
-            "readonly": settings.readonly,
             "endpoints": settings.endpoints,
             "endpoint": session.endpoint if session else None,
             "is_in": session is not None,
             "csrf": self.console.door.sessions.csrf(session) if session else "",
             "flashes": session.take_flashes() if session else [],
-            "menu": list(self.console.extensions.pages.values()),
+            "menu": self.console.extensions.menu,
             "version": __version__,
             "live": json.dumps({key: snapshot.version for key, snapshot in live.items()}),
         }

@@ -41,4 +41,4 @@ def show(view: View) -> Html:
 @hookimpl
 def circus_console_pages() -> list[Page]:
     """Add the page of extensions."""
-    return [Page(slug="extensions", title="Extensions", render=show)]
+    return [Page(slug="extensions", title="Extensions", render=show, order=90)]

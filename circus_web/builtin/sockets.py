@@ -73,4 +73,4 @@ def _shown(value: float | None) -> str:
 @hookimpl
 def circus_console_pages() -> list[Page]:
     """Add the page of sockets."""
-    return [Page(slug="sockets", title="Sockets", render=show, period=1.0)]
+    return [Page(slug="sockets", title="Sockets", render=show, period=1.0, order=10)]

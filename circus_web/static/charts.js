@@ -6,6 +6,15 @@ const STEPS = [1, 2, 5, 10, 25, 50, 100];
 const charts = [];
 let span = 3600;
 
+const pad = (number) => String(number).padStart(2, "0");
+
+/** Times as 14:05, with seconds where they tell more than zeros. */
+function clock(seconds, isFine) {
+  const date = new Date(seconds * 1000);
+  const text = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  return isFine ? `${text}:${pad(date.getSeconds())}` : text;
+}
+
 export async function startCharts() {
   const needsRows = document.querySelector("[data-spark]");
   const places = document.querySelectorAll("[data-chart]");
@@ -29,6 +38,7 @@ function begin(places, data) {
       times: [...told.t], values: [...told[place.dataset.series]], plot: null, ceiling: 0,
     });
   }
+  span = chosenSpan();
   addSpans(places[0].closest(".charts"));
   for (const chart of charts) draw(chart);
   on("points", (points) => {
@@ -67,7 +77,7 @@ function draw(chart) {
     legend: { show: false },
     cursor: { y: false, sync: { key: chart.sync.key, setSeries: false }, points: { size: 6 } },
     scales: { x: { range: () => [now() - span, now()] }, y: { range: () => [0, ceiling(chart)] } },
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 44, space: 32, values: (_, ticks) => ticks.map((tick) => `${tick}%`) }],
+    axes: [{ ...axis, space: 70, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 44, space: 32, values: (_, ticks) => ticks.map((tick) => `${tick}%`) }],
     series: [{}, { stroke: color, fill, width: 1.5, spanGaps: true, points: { show: false } }],
     hooks: { setCursor: [(plot) => tip(chart, plot)] },
   }, [chart.times, chart.values], chart.place);
@@ -103,7 +113,16 @@ function tip(chart, plot) {
   }
   const value = idx === null || left < 0 ? null : chart.values[idx];
   box.hidden = value === null || value === undefined;
-  if (!box.hidden) box.textContent = `${new Date(chart.times[idx] * 1000).toLocaleTimeString()}  ${value.toFixed(1)} %`;
+  if (!box.hidden) box.textContent = `${clock(chart.times[idx], true)}  ${value.toFixed(1)} %`;
+}
+
+/** The span that was chosen last, else the smallest that shows all there is. */
+function chosenSpan() {
+  let chosen = 0;
+  try { chosen = Number(sessionStorage.getItem("circus-span")); } catch { /* nothing was chosen */ }
+  const all = Object.values(SPANS);
+  const first = Math.min(...charts.map((chart) => chart.times[0] ?? Infinity));
+  return all.includes(chosen) ? chosen : all.find((seconds) => now() - first < seconds) ?? 3600;
 }
 
 function addSpans(section) {
@@ -119,6 +138,7 @@ function addSpans(section) {
     button.setAttribute("aria-pressed", String(seconds === span));
     button.onclick = () => {
       span = seconds;
+      try { sessionStorage.setItem("circus-span", String(seconds)); } catch { /* for this page, then */ }
       for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
       for (const chart of charts) show(chart);
     };

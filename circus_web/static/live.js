@@ -1,8 +1,9 @@
 // Keeps a page as the server tells it: by a WebSocket, or by asking where there is none.
-import { body, duration, now, on, root, setClock, tell } from "./page.js";
+import { body, duration, now, root, setClock, tell } from "./page.js";
 
 const POLL = 2000;
 const MAX_PAUSE = 15000;
+const CHUNK = 50;
 const PATIENCE = 4000; // milliseconds that a socket may take to open before we ask instead
 
 const versions = JSON.parse(body.dataset.live || "{}");
@@ -12,6 +13,7 @@ let failures = 0;
 let pollTimer = 0;
 
 export const rows = new Map();
+export const seen = new Set();
 
 export function startLive() {
   for (const row of document.querySelectorAll("[data-row]")) rows.set(row.dataset.row, row);
@@ -19,6 +21,7 @@ export function startLive() {
   const waiting = document.querySelector("[data-reconnect]");
   if (waiting?.dataset.reconnect) waitForDaemon();
   if (Object.keys(versions).length) openSocket();
+  if (body.dataset.rest) loadRest();
 }
 
 function openSocket() {
@@ -129,6 +132,7 @@ function putRow(region, id, html) {
     for (const name of ["selected"]) if (old.classList.contains(name)) row.classList.add(name);
     row.hidden = old.hidden;
     old.replaceWith(row);
+    tell("replaced", old);
     if (focused) (row.querySelector(`[data-key="${focused}"]`) ?? row.querySelector("a, button"))?.focus();
   } else if (place.closest("[data-newest-first]")) {
     place.prepend(row);
@@ -139,9 +143,23 @@ function putRow(region, id, html) {
 }
 
 function dropRow(id) {
-  rows.get(id)?.remove();
+  const row = rows.get(id);
+  row?.remove();
   rows.delete(id);
-  tell("gone", id);
+  tell("gone", id, row);
+}
+
+/** Get the rows that the page came without, so that it could be shown at once, a few at a time. */
+async function loadRest() {
+  try {
+    const reply = await fetch(`${root}rest?${body.dataset.rest}`, { headers: { "Accept": "application/json" } });
+    const rest = reply.ok ? await reply.json() : [];
+    for (let at = 0; at < rest.length; at += CHUNK) {
+      for (const [region, id, html] of rest.slice(at, at + CHUNK)) if (!rows.has(id)) putRow(region, id, html);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  } catch { /* the live messages will tell */ }
+  tell("rows");
 }
 
 function putCells(id, cells) {
@@ -170,7 +188,9 @@ function putHtml(region, html) {
 function tick() {
   if (document.hidden || !isUp) return;
   const time = now();
-  for (const place of document.querySelectorAll("time[data-since]")) {
+  // Of a long table only what is in sight.
+  const places = [...seen].flatMap((row) => [...row.querySelectorAll("time[data-since]")]);
+  for (const place of [...places, ...document.querySelectorAll(".head time[data-since]")]) {
     const since = Number(place.dataset.since);
     if (!since) continue;
     const text = duration(time - since);
@@ -188,5 +208,3 @@ async function waitForDaemon() {
   } catch { /* the console is gone too; it may come back */ }
   setTimeout(waitForDaemon, POLL);
 }
-
-on("show", tick);

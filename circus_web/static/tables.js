@@ -1,16 +1,21 @@
 // Tables: search, sort, bars, sparklines, which row is chosen.
-import { on, root, body } from "./page.js";
-import { rows } from "./live.js";
+import { on } from "./page.js";
+import { rows, seen as visible } from "./live.js";
 
 const SPARK_POINTS = 60;
 const sparks = new Map();
-const visible = new Set();
 let sorting = null;
 
 const eyes = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     const row = entry.target;
-    if (entry.isIntersecting) { visible.add(row); paint(row); } else { visible.delete(row); }
+    if (entry.isIntersecting) {
+      visible.add(row);
+      paint(row);
+    } else {
+      visible.delete(row);
+      row.querySelector("[data-spark]")?.replaceChildren();
+    }
   }
 }, { rootMargin: "100px" });
 
@@ -29,7 +34,11 @@ export function startTables() {
     if (cells.cpu !== undefined) extend(id, Number.parseFloat(cells.cpu));
     if (visible.has(row)) paint(row);
   });
-  on("gone", (id) => sparks.delete(id));
+  on("replaced", (row) => { eyes.unobserve(row); visible.delete(row); });
+  on("gone", (id, row) => {
+    sparks.delete(id);
+    if (row) { eyes.unobserve(row); visible.delete(row); }
+  });
   on("recent", (recent) => {
     for (const [id, values] of Object.entries(recent)) {
       sparks.set(id, values.slice(-SPARK_POINTS));
@@ -64,7 +73,7 @@ function push(id, value) {
 }
 
 function watch(row) {
-  if (row.querySelector("canvas, .meter")) eyes.observe(row);
+  if (row.querySelector(".meter")) eyes.observe(row);
 }
 
 function paint(row) {
@@ -72,8 +81,10 @@ function paint(row) {
     const value = Number.parseFloat(cell.textContent);
     cell.style.setProperty("--part", `${Math.min(100, (100 * (value || 0)) / Number(cell.dataset.max))}%`);
   }
-  const canvas = row.querySelector("canvas[data-spark]");
-  if (canvas) drawSpark(canvas, sparks.get(row.dataset.row) ?? []);
+  const place = row.querySelector("[data-spark]");
+  if (!place) return;
+  if (!place.firstElementChild) place.append(document.createElement("canvas"));
+  drawSpark(place.firstElementChild, sparks.get(row.dataset.row) ?? []);
 }
 
 function drawSpark(canvas, values) {
@@ -158,5 +169,3 @@ export function move(by) {
   row.scrollIntoView({ block: "nearest" });
   row.querySelector("[data-open], a, button")?.focus({ preventScroll: true });
 }
-
-export { root, body };

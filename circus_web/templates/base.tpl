@@ -12,7 +12,7 @@
 <script src="{{root}}{{media}}/vendor/uplot/uPlot.iife.min.js" defer></script>
 <script type="module" src="{{root}}{{media}}/console.js"></script>
 </head>
-<body data-root="{{root}}" data-live="{{live}}" data-csrf="{{csrf}}" data-page="{{path}}">
+<body data-root="{{root}}" data-live="{{live}}" data-csrf="{{csrf}}" data-page="{{path}}" data-rest="{{rest}}">
 % include("icons.tpl")
 <a class="skip" href="#main">Skip to content</a>
 % if not is_in or not endpoint:
@@ -28,8 +28,9 @@
 <aside class="side">
 <a class="brand" href="{{root}}"><svg aria-hidden="true"><use href="#i-tent"/></svg>Circus</a>
 <nav aria-label="Pages">
-% own = [("", "Watchers", "list")] + [(page.slug, page.title, page.slug if page.slug in ("sockets", "extensions") else "page") for page in menu]
-% own += [("events", "Events", "events")] + ([] if readonly else [("add", "Add Watcher", "plus")])
+% own = [("", "Watchers", "list"), ("events", "Events", "events")]
+% own += [(page.slug, page.title, page.slug if page.slug in ("sockets", "extensions") else "page") for page in menu]
+% own += [] if readonly else [("add", "Add Watcher", "plus")]
 % for slug, name, icon in own:
 <a href="{{root}}{{slug}}"{{!' aria-current="page"' if path == slug else ""}}><svg aria-hidden="true"><use href="#i-{{icon}}"/></svg>{{name}}</a>
 % end

@@ -30,16 +30,16 @@
 % end
 </div>
 <div class="scroll" tabindex="0" role="region" aria-label="List of watchers">
-<table class="grid" data-rows>
+<table class="grid fixed" data-rows>
 <thead><tr>
 <th scope="col" class="c-state">State</th>
 <th scope="col" class="c-name"><button type="button" data-sort="name">Name</button></th>
-<th scope="col" class="num"><button type="button" data-sort="count">Processes</button></th>
-<th scope="col" class="num"><button type="button" data-sort="cpu">CPU %</button></th>
+<th scope="col" class="num c-long"><button type="button" data-sort="count">Processes</button></th>
+<th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
 <th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
-<th scope="col" class="num"><button type="button" data-sort="mem">Mem %</button></th>
-<th scope="col" class="num wide">In state for</th>
-<th scope="col" class="num wide"><button type="button" data-sort="restarts">Replaced</button></th>
+<th scope="col" class="num c-fig"><button type="button" data-sort="mem">Mem %</button></th>
+<th scope="col" class="num wide c-long">In state for</th>
+<th scope="col" class="num wide c-long"><button type="button" data-sort="restarts">Replaced</button></th>
 % if not readonly:
 <th scope="col" class="c-acts"><span class="hide">Actions</span></th>
 % end
@@ -49,5 +49,8 @@
 </tbody>
 </table>
 </div>
+% if rest:
+<noscript><p class="note">These are the first 100. <a href="{{root}}?all=1">Show all</a></p></noscript>
+% end
 <p class="empty" data-none hidden>Nothing matches.</p>
 </section>

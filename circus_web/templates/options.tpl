@@ -39,7 +39,7 @@
 % if field.doc or field.effect:
 <p class="doc" id="{{ident}}-doc">{{field.doc}}
 % if field.effect and not field.is_fixed:
- <span class="tag">{{field.effect}}</span>
+ <span class="effect">{{"A change takes effect at once." if field.effect == "at once" else "A change " + field.effect + "."}}</span>
 % end
 </p>
 % end

@@ -2,7 +2,7 @@
 <td class="num c-wid" data-cell="wid">{{"–" if process.wid is None else process.wid}}</td>
 <th scope="row" class="num mono c-pid" data-cell="pid">{{process.pid}}</th>
 <td class="num meter" data-cell="cpu" data-max="100">{{cells["cpu"]}}</td>
-<td class="wide c-spark"><canvas data-spark="cpu" width="96" height="22"></canvas></td>
+<td class="wide c-spark" data-spark="cpu"></td>
 <td class="num meter" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
 <td class="num wide" data-cell="rss">{{cells["rss"]}}</td>
 <td class="num wide" data-cell="time">{{cells["time"]}}</td>
@@ -10,9 +10,9 @@
 <td class="wide">{{process.user}}</td>
 <td class="wide mono c-prog">{{process.command}}{{" (stopping)" if process.is_stopping else ""}}</td>
 <td class="c-acts"><div class="acts">
-<a class="icon" href="{{link("output", name=watcher, pid=process.pid)}}" aria-label="Output of process {{process.pid}}" title="Output"><svg aria-hidden="true"><use href="#i-output"/></svg></a>
+<a class="icon i-output" href="{{link("output", name=watcher, pid=process.pid)}}" aria-label="Output of process {{process.pid}}" title="Output"></a>
 % if not readonly:
-<button class="icon danger" form="act" name="button" value="{{action("kill", name=watcher, pid=process.pid)}}" data-key="x" aria-label="End process {{process.pid}}" title="End this process"><svg aria-hidden="true"><use href="#i-kill"/></svg></button>
+<button class="icon i-kill danger" form="act" name="button" value="{{action("kill", name=watcher, pid=process.pid)}}" data-key="x" aria-label="End process {{process.pid}}" title="End this process"></button>
 % end
 </div></td>
 </tr>

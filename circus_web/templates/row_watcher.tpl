@@ -6,16 +6,16 @@
 <th scope="row" class="c-name"><a href="{{link("watcher", name=watched.name)}}" data-open>{{watched.name}}</a></th>
 <td class="num" data-cell="count">{{cells["count"]}}</td>
 <td class="num meter" data-cell="cpu" data-max="100">{{cells["cpu"]}}</td>
-<td class="wide c-spark"><canvas data-spark="cpu" width="96" height="22"></canvas></td>
+<td class="wide c-spark" data-spark="cpu"></td>
 <td class="num meter" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
 <td class="num wide"><time data-since="{{report.get("since") or ""}}">{{ago(report.get("since"))}}</time></td>
 <td class="num wide" data-cell="restarts">{{cells["restarts"]}}</td>
 % if not readonly:
 <td class="c-acts"><div class="acts">
-<button class="icon wide" form="act" name="button" value="{{action("decr", name=watched.name)}}" data-key="-" aria-label="Remove a process of {{watched.name}}" title="Remove a process"><svg aria-hidden="true"><use href="#i-minus"/></svg></button>
-<button class="icon wide" form="act" name="button" value="{{action("incr", name=watched.name)}}" data-key="+" aria-label="Add a process to {{watched.name}}" title="Add a process"><svg aria-hidden="true"><use href="#i-plus"/></svg></button>
-<button class="icon wide" form="act" name="button" value="{{action("reload", name=watched.name)}}" aria-label="Reload {{watched.name}}" title="Reload: replace its processes one by one"><svg aria-hidden="true"><use href="#i-reload"/></svg></button>
-<button class="icon" form="act" name="button" value="{{action("restart", name=watched.name)}}" aria-label="Restart {{watched.name}}" title="Restart"><svg aria-hidden="true"><use href="#i-restart"/></svg></button>
+<button class="icon i-minus wide" form="act" name="button" value="{{action("decr", name=watched.name)}}" data-key="-" aria-label="Remove a process of {{watched.name}}" title="Remove a process"></button>
+<button class="icon i-plus wide" form="act" name="button" value="{{action("incr", name=watched.name)}}" data-key="+" aria-label="Add a process to {{watched.name}}" title="Add a process"></button>
+<button class="icon i-reload wide" form="act" name="button" value="{{action("reload", name=watched.name)}}" aria-label="Reload {{watched.name}}" title="Reload: replace its processes one by one"></button>
+<button class="icon i-restart" form="act" name="button" value="{{action("restart", name=watched.name)}}" aria-label="Restart {{watched.name}}" title="Restart"></button>
 </div></td>
 % end
 </tr>

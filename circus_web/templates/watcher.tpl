@@ -18,25 +18,28 @@
 <div class="search"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-search aria-label="Search processes" placeholder="Search"></div>
 </div>
 <div class="scroll" tabindex="0" role="region" aria-label="List of processes">
-<table class="grid" data-rows>
+<table class="grid fixed" data-rows>
 <thead><tr>
 <th scope="col" class="num c-wid"><button type="button" data-sort="wid">Wid</button></th>
 <th scope="col" class="num c-pid"><button type="button" data-sort="pid">Pid</button></th>
-<th scope="col" class="num"><button type="button" data-sort="cpu">CPU %</button></th>
+<th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
 <th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
-<th scope="col" class="num"><button type="button" data-sort="mem">Mem %</button></th>
-<th scope="col" class="num wide"><button type="button" data-sort="rss">Resident</button></th>
-<th scope="col" class="num wide">CPU time</th>
-<th scope="col" class="num">Age</th>
-<th scope="col" class="wide">User</th>
+<th scope="col" class="num c-fig"><button type="button" data-sort="mem">Mem %</button></th>
+<th scope="col" class="num wide c-long"><button type="button" data-sort="rss">Resident</button></th>
+<th scope="col" class="num wide c-long">CPU time</th>
+<th scope="col" class="num c-fig">Age</th>
+<th scope="col" class="wide c-long">User</th>
 <th scope="col" class="wide">Program</th>
-<th scope="col" class="c-acts"><span class="hide">Actions</span></th>
+<th scope="col" class="c-acts c-two"><span class="hide">Actions</span></th>
 </tr></thead>
 <tbody data-region="processes">
 {{rows}}
 </tbody>
 </table>
 </div>
+% if rest:
+<noscript><p class="note">These are the first 100. <a href="{{link("watcher", name=name, all=1)}}">Show all</a></p></noscript>
+% end
 <p class="empty" data-none hidden>Nothing matches.</p>
 </section>
 % if not readonly:
