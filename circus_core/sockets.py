@@ -9,19 +9,21 @@ Bind them all, or none::
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from socket import socket as Socket
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 from circus_core import _bind
 from circus_core._bind import Address
+from circus_core._typed_json import decoder, encoder
 from circus_core.errors import SocketError, SocketErrors
 from circus_core.interfaces import SocketView
+from circus_core.options import SocketConfig
 from circus_core.spawner import Spawner, StoredFd
 
-if TYPE_CHECKING:
-    from circus_core.options import SocketConfig
+_PREFIX: Final = "socket:"
 
 
 class ManagedSocket:
@@ -43,7 +45,7 @@ class ManagedSocket:
         self.config = config
         self.number = -1  #: the descriptor that it has in every child, once the Spawner stores it
         if bound is not None:
-            self._held = bound.dup()
+            self._held = Socket(fileno=os.dup(bound.fileno()))
             self._file = None
             self.address = bound.getsockname()
             return
@@ -63,6 +65,25 @@ class ManagedSocket:
             self.close()
             raise
 
+    @classmethod
+    def recovered(cls, fd: int, number: int, metadata: str) -> ManagedSocket:
+        """Return one that the arbiter before had bound; *fd* is its from now on."""
+        hint: Any = SocketConfig
+        data = json.loads(metadata)
+        sock = cls.__new__(cls)
+        sock.config = decoder(hint)(data["config"], "socket")
+        sock.number = number
+        sock.address = data["address"] if isinstance(data["address"], str) else tuple(data["address"])
+        sock._held = Socket(fileno=fd)
+        sock._file = tuple(data["file"]) if data["file"] else None
+        return sock
+
+    @property
+    def metadata(self) -> str:
+        """All that :meth:`recovered` needs."""
+        hint: Any = SocketConfig
+        return json.dumps({"config": encoder(hint)(self.config), "address": self.address, "file": self._file})
+
     @property
     def name(self) -> str:
         """The name after ``socket:`` of its section."""
@@ -71,7 +92,7 @@ class ManagedSocket:
     @property
     def stored(self) -> StoredFd:
         """How the Spawner knows it."""
-        return StoredFd(f"socket:{self.name}")
+        return StoredFd(f"{_PREFIX}{self.name}")
 
     @property
     def socket(self) -> Socket | None:
@@ -125,12 +146,27 @@ class SocketSet(Mapping[str, ManagedSocket]):
         """Add the sockets of *configs*, all or none, as :func:`bind_all` does."""
         self.adopt(bind_all(configs, addresses))
 
+    def recover(self) -> None:
+        """Add the sockets that the arbiter before had open, if there was one."""
+        if not self._spawner.is_durable:
+            return
+        for name, (number, metadata) in self._spawner.stored_fds().items():
+            if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in self._sockets:
+                sock = ManagedSocket.recovered(self._spawner.fetch_fd(name), number, metadata)
+                self._sockets[sock.name] = sock
+
+    def keep_only(self, configs: Iterable[SocketConfig]) -> None:
+        """Close those that are not exactly as one of *configs*."""
+        wanted = {config.name: config for config in configs}
+        self.close([name for name, sock in self._sockets.items() if wanted.get(name) != sock.config])
+
     def adopt(self, bound: Iterable[ManagedSocket]) -> None:
         """Add sockets that are bound already; one of the same name is closed."""
         for sock in bound:
             if sock.name in self._sockets:
                 self.close([sock.name])
-            sock.number = self._spawner.store_fd(sock.stored.name, sock.fileno())
+            metadata = sock.metadata if self._spawner.is_durable else ""
+            sock.number = self._spawner.store_fd(sock.stored.name, sock.fileno(), metadata)
             self._sockets[sock.name] = sock
 
     def close(self, names: Iterable[str] | None = None) -> None:

@@ -19,8 +19,8 @@ R = TypeVar("R")
 
 _PATIENCE: Final = 30.0  #: seconds that another thread waits for the loop to look
 
-Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
-"""What a change gives back: to be awaited on the loop, to be asked for its result in any other thread."""
+Future = Any
+"""What a change gives back: a future of asyncio on the loop's thread, one of ``concurrent.futures`` in any other."""
 
 
 class Gate:
@@ -104,9 +104,8 @@ class Gate:
 
 def done(result: Any = None) -> Future:
     """Return a future that has come to *result* already, for the loop that runs, or for no loop."""
-    future: Future
     try:
-        future = asyncio.get_running_loop().create_future()
+        future: Future = asyncio.get_running_loop().create_future()
     except RuntimeError:
         future = concurrent.futures.Future()
     future.set_result(result)

@@ -190,12 +190,15 @@ class Arbiter(ArbiterFace):
         over = self._over
         if over is None or over.done():
             return done()
-        self._is_stop_asked = True
-        self._gate.post(self._begin_stop)
+        self._ask_to_stop()
         try:
             return asyncio.wrap_future(over, loop=asyncio.get_running_loop())
         except RuntimeError:
             return over
+
+    def _ask_to_stop(self) -> None:
+        self._is_stop_asked = True
+        self._gate.post(self._begin_stop)
 
     def _begin_stop(self) -> None:
         if self._daemon is not None:

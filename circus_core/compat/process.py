@@ -133,7 +133,7 @@ class Process:
         self.started = spawned.started
         self._child = psutil.Process(spawned.pid)
         self._code, self._is_collected = None, False
-        self._pipes = [None if fd is None else os.fdopen(fd, "rb", 0) for fd in (spawned.stdout, spawned.stderr)]
+        self._pipes = [_pipe(spawned.stdout), _pipe(spawned.stderr)]
 
     def format_args(self, sockets_fds: Mapping[str, int] | None = None) -> list[str]:
         """Return the words of its command, variables replaced; one text when it runs in a shell.
@@ -354,6 +354,13 @@ def spawn_now(request: SpawnRequest, *, closes_fds: bool) -> Spawned:
     if isinstance(answer, SpawnFailure):
         raise OSError(answer.errno, answer.error) if answer.errno else OSError(answer.error)
     return answer
+
+
+def _pipe(fd: int | None) -> IO[bytes] | None:
+    if fd is None:
+        return None
+    os.set_blocking(fd, True)
+    return os.fdopen(fd, "rb")
 
 
 def _output(is_closed: bool, is_pipe: bool) -> Stdio:

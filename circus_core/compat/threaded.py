@@ -24,7 +24,7 @@ class ThreadedArbiter(threading.Thread, Arbiter):
         self._up = threading.Event()
         self._error: BaseException | None = None
 
-    def start(self, cb: Callable[[Future], object] | None = None) -> None:  # type: ignore[override]  # as Thread has it
+    def start(self, cb: Callable[[Future], object] | None = None) -> None:
         """Start the thread, and return when the watchers have started.
 
         :param cb: called in the thread, with a future, once they have
@@ -51,11 +51,12 @@ class ThreadedArbiter(threading.Thread, Arbiter):
 
     def stop(self) -> Future:
         """Stop everything; in other threads, return when the thread has ended."""
-        future = Arbiter.stop(self)
         atexit.unregister(self.stop)
-        if threading.current_thread() is not self and self.is_alive():
-            self.join()
-        return future
+        if threading.current_thread() is self or not self.is_alive():
+            return Arbiter.stop(self)
+        self._ask_to_stop()
+        self.join()
+        return self._over
 
     def _note_start(self, future: Future) -> None:
         self._up.set()

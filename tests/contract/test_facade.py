@@ -15,7 +15,8 @@ import pytest
 MODULES: Final = {
     "circus": "__version__ logger get_arbiter ArbiterHandler",
     "circus.arbiter": "Arbiter ThreadedArbiter",
-    "circus.client": "CircusClient make_message cast_message make_json",
+    "circus.client": "CircusClient AsyncCircusClient make_message cast_message make_json",
+    "circus.consumer": "CircusConsumer",
     "circus.circusctl": "main",
     "circus.circusd": "main",
     "circus.commands": "get_commands ok error",
@@ -30,12 +31,27 @@ MODULES: Final = {
     "circus.green": "get_arbiter",
     "circus.green.arbiter": "Arbiter",
     "circus.green.client": "CircusClient",
+    "circus.green.consumer": "CircusConsumer",
     "circus.green.controller": "Controller",
     "circus.green.sighandler": "SysHandler",
     "circus.pidfile": "Pidfile",
+    "circus.plugins": "CircusPlugin get_plugin_cmd main",
+    "circus.plugins._statsd": "StatsdEmitter",
+    "circus.plugins.command_reloader": "CommandReloader",
+    "circus.plugins.flapping": "Flapping",
+    "circus.plugins.http_observer": "HttpObserver",
+    "circus.plugins.redis_observer": "RedisObserver",
+    "circus.plugins.resource_watcher": "ResourceWatcher",
+    "circus.plugins.statsd": "StatsdEmitter BaseObserver FullStats StatsdClient",
+    "circus.plugins.watchdog": "WatchDog",
     "circus.process": "Process RUNNING DEAD_OR_ZOMBIE UNEXISTING OTHER IS_WINDOWS",
     "circus.sighandler": "SysHandler SIGNALS",
     "circus.sockets": "CircusSocket CircusSockets",
+    "circus.stats": "main",
+    "circus.stats.client": "StatsClient main",
+    "circus.stats.collector": "WatcherStatsCollector SocketStatsCollector",
+    "circus.stats.publisher": "StatsPublisher",
+    "circus.stats.streamer": "StatsStreamer",
     "circus.stream": "FileStream WatchedFileStream TimedRotatingFileStream QueueStream StdoutStream FancyStdoutStream"
     " Redirector get_stream Queue Empty",
     "circus.stream.file_stream": "FileStream WatchedFileStream TimedRotatingFileStream",
@@ -46,6 +62,7 @@ MODULES: Final = {
     " tornado_sleep synchronized debuglog DictDiffer load_virtualenv get_working_dir get_python_version close_on_exec"
     " AsyncPeriodicCallback TransformableFuture IS_WINDOWS LOG_LEVELS MAXFD REDIRECT_TO",
     "circus.watcher": "Watcher",
+    "circus.web.circushttpd": "app main",
 }
 NAMES: Final = [(module, name) for module, names in MODULES.items() for name in names.split()]
 
@@ -144,6 +161,40 @@ SIGNATURES: Final[dict[str, Parameters]] = {
         "ssh_server": None,
         "ssh_keyfile": None,
     },
+    "circus.client:AsyncCircusClient": {
+        "context": None,
+        "endpoint": "tcp://127.0.0.1:5555",
+        "timeout": 5.0,
+        "ssh_server": None,
+        "ssh_keyfile": None,
+    },
+    "circus.consumer:CircusConsumer": {
+        "topics": REQUIRED,
+        "context": None,
+        "endpoint": "tcp://127.0.0.1:5556",
+        "ssh_server": None,
+        "timeout": 1.0,
+    },
+    "circus.stats.client:StatsClient": {"endpoint": "tcp://127.0.0.1:5557", "ssh_server": None, "context": None},
+    "circus.stats.publisher:StatsPublisher": {"stats_endpoint": "tcp://127.0.0.1:5557", "context": None},
+    "circus.stats.streamer:StatsStreamer": {
+        **dict.fromkeys(["endpoint", "pubsub_endoint", "stats_endpoint"], REQUIRED),
+        "ssh_server": None,
+        "delay": 1.0,
+        "loop": None,
+    },
+    "circus.plugins:CircusPlugin": {
+        **dict.fromkeys(["endpoint", "pubsub_endpoint", "check_delay"], REQUIRED),
+        "ssh_server": None,
+        "**": "config",
+    },
+    "circus.plugins:get_plugin_cmd": {
+        **dict.fromkeys(["config", "endpoint", "pubsub", "check_delay", "ssh_server"], REQUIRED),
+        "debug": False,
+        "loglevel": None,
+        "logoutput": None,
+    },
+    "circus.plugins.statsd:StatsdClient": {"host": None, "port": None, "prefix": None, "sample_rate": 1},
     "circus.client:make_message": {"command": REQUIRED, "**": "props"},
     "circus.client:make_json": {"command": REQUIRED, "**": "props"},
     "circus.sockets:CircusSocket": {
@@ -244,6 +295,11 @@ MEMBERS: Final = {
     "circus.commands.base:Command": "name msg_type options properties waiting message execute validate console_msg"
     " console_error make_message _get_watcher",
     "circus.client:CircusClient": "send_message call stop",
+    "circus.client:AsyncCircusClient": "send_message call stop",
+    "circus.consumer:CircusConsumer": "iter_messages stop __iter__ __enter__ __exit__",
+    "circus.plugins:CircusPlugin": "name start stop call cast handle_recv handle_init handle_stop split_data"
+    " load_message",
+    "circus.plugins.statsd:StatsdClient": "send decrement increment gauge timed stop",
 }
 
 ATTRIBUTES: Final = {
@@ -280,6 +336,8 @@ def test_signature_is_the_documented_one(path: str) -> None:
     for parameter in inspect.signature(named(path)).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             found["**"] = parameter.name
+        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            assert parameter.default is not REQUIRED, "what is ours besides must be optional"
         else:
             assert parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
             found[parameter.name] = parameter.default
