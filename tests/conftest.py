@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,10 +10,13 @@ from tests.support import flavour, procs
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
 
+pytest_plugins = ["circus_core.testing"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the daemon tests run on the published programs, to see that they state what was so."""
     parser.addoption("--circusd", choices=["ours", "oracle"], default="ours", help="which circusd the daemon tests run")
+    parser.addoption("--soak", action="store_true", help="run the tests in tests/soak in their full length")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,21 +30,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         differing = [item for item in items if item.get_closest_marker("differs")]
         items[:] = [item for item in items if item not in differing]
         config.hook.pytest_deselected(items=differing)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the daemon said when a test failed."""
-    report = yield
-    for value in getattr(item, "funcargs", {}).values():
-        if isinstance(value, Daemon):
-            value.has_failed = value.has_failed or report.failed
-            if report.failed and value.home.exists():
-                report.sections.append(("circusd log", value.log[-2500:]))
-                report.sections.append(("circusd output", value.output[-2000:]))
-    return report
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 MAX_LINE: Final = 64 * 1024  #: a longer line is delivered in parts
-HOLD: Final = 0.2  #: seconds that an unfinished line waits for its end
+HOLD: Final = 2.0  #: seconds that an unfinished line waits for its end: longer than a busy machine halts who writes it
 READ_SIZE: Final = 1024 * 1024
 
 

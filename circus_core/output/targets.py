@@ -17,7 +17,9 @@ from circus_core.output.writers import STALL, Item, Writer
 from circus_core.values import OnError
 
 CLOSE_LIMIT: Final = 5.0  #: seconds that a stream which is closed has to take what is queued, if it hangs
-CHUNK_SIZE: Final = 256 * 1024  #: what is read at once for a stream that is handed copies
+CHUNK_SIZE: Final = (
+    64 * 1024
+)  #: what is read at once for a stream that is handed copies: small, for its progress to be seen
 
 
 @dataclass(frozen=True, slots=True)

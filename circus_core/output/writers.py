@@ -12,7 +12,7 @@ from circus_core.interfaces import Chunk
 from circus_core.output.guard import GuardedStream
 
 QUEUE_BYTES: Final = 4 * 1024 * 1024  #: a queue that holds so much takes no more
-STALL: Final = 2.0  #: seconds without a finished write after which a writer counts as hung
+STALL: Final = 5.0  #: seconds without a finished write after which a writer counts as hung
 RETRY: Final = 0.5  #: seconds between two tries of what must not be lost
 _OVERHEAD: Final = 256  # bytes of memory that an item costs beside its data
 
