@@ -153,6 +153,7 @@ class Notify(CircusPlugin):
         return False
 
     def _add(self, event: dict[str, Any]) -> None:
+        logger.debug("%s: %s %s will be told", self.label, event["watcher"], event["action"])
         if len(self._waiting) < _KEPT:
             self._waiting.append(event)
         else:

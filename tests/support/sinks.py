@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import socket
+import socketserver
 import threading
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -59,12 +63,14 @@ class WebServer:
         self.delay = 0.0
         self.code = 200
         self.requests: list[tuple[str, bytes]] = []
+        self.headers: list[dict[str, str]] = []
         self._wake = threading.Event()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
+                owner.headers.append(dict(self.headers))
                 owner.requests.append((self.path, self.rfile.read(length)))
                 owner._wake.wait(owner.delay)
                 try:
@@ -89,6 +95,52 @@ class WebServer:
     def close(self) -> None:
         """Take no more connections; may be called twice."""
         self._wake.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class MailServer:
+    """An SMTP server that keeps every mail; it knows no encryption and lets everybody in."""
+
+    def __init__(self) -> None:
+        owner = self
+        self.mails: list[tuple[str, list[str], EmailMessage]] = []
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 sink\r\n")
+                sender, recipients = "", []
+                while line := self.rfile.readline():
+                    word = line[:4].upper()
+                    if word == b"MAIL":
+                        sender = line.decode().split("<")[1].split(">")[0]
+                    elif word == b"RCPT":
+                        recipients.append(line.decode().split("<")[1].split(">")[0])
+                    elif word == b"DATA":
+                        self.wfile.write(b"354 go on\r\n")
+                        owner.mails.append((sender, recipients, self._mail()))
+                    self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 sink\r\n")
+
+            def _mail(self) -> EmailMessage:
+                lines = []
+                while (line := self.rfile.readline()) != b".\r\n":
+                    lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
+                message = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
+                assert isinstance(message, EmailMessage)
+                return message
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more connections."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
