@@ -42,6 +42,7 @@ LAYERS: Final = (
         "direct",
         "discovery",
         "endpoints",
+        "estate",
         "hooks",
         "inheritance",
         "keeper_link",
@@ -60,6 +61,7 @@ LAYERS: Final = (
         "process",
         "procinfo",
         "reconcile",
+        "records",
         "registry",
         "services",
         "sockets",
@@ -72,7 +74,7 @@ LAYERS: Final = (
     {"async_client", "consumer", "embedding", "plugin"},
     {"cli"},
 )
-MAY_SLEEP: Final = {"circus_core.output.pump"}  # on a thread of its own
+MAY_SLEEP: Final = {"circus_core.output.pump", "circus_core.testing._waiting"}  # on a thread of its own; in tests
 RANKS: Final = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from circus_core import testing
 from tests.support import procs
 from tests.support.flavour import Flavour
 from tests.support.ini import Section
@@ -25,27 +23,24 @@ from tests.support.wire import Events, Reply, Wire
 OFF = {"false", "no", "off", "0"}
 
 
-class Daemon:
-    """Owns a folder, the ``circusd`` that runs in it and every process that comes from that.
-
-    The folder is short-named: a unix socket's path has at most 107 bytes.
-    """
+class Daemon(testing.Daemon):
+    """Our own or the published ``circusd``, driven by clients that share nothing with it."""
 
     def __init__(self, flavour: Flavour) -> None:
+        super().__init__()
         self.flavour = flavour
-        self.home = Path(tempfile.mkdtemp(prefix="circus-", dir="/tmp"))
-        self.home.chmod(0o755)
-        self.endpoint = f"ipc://{self.home}/ctl"
-        self.pubsub_endpoint = f"ipc://{self.home}/pub"
-        self.config = self.home / "circus.ini"
-        self.pid = 0
-        self.has_failed = False
-        self._child: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
-        self._open = ExitStack()
         self._elsewhere = set(procs.descendants_of(os.getpid()))
 
     # The program
+
+    @property
+    def circusd(self) -> Sequence[str]:
+        return self.flavour.circusd
+
+    @property
+    def circusctl(self) -> Sequence[str]:
+        return self.flavour.circusctl
 
     def write(self, *sections: Section) -> Path:
         """Write the ini file; the ``[circus]`` section holds our endpoints and what *sections* say of it."""
@@ -61,26 +56,9 @@ class Daemon:
         self.config.write_text("\n".join(map(str, [Section("circus", options), *others])))
         return self.config
 
-    def launch(
-        self, *args: str, env: Mapping[str, str] | None = None, via: Sequence[str] = (), cwd: Path | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Run ``circusd`` with *args* only, and return at once.
-
-        :param via: words before it, as of ``nice`` or ``unshare``
-        """
-        with open(self.home / "stdout", "ab") as stdout, open(self.home / "stderr", "ab") as stderr:
-            self._child = subprocess.Popen(
-                [*via, *self.flavour.circusd, *args],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=cwd or self.home,
-                env=dict(os.environ if env is None else env),
-                start_new_session=True,
-                preexec_fn=procs.end_with_parent,  # noqa: PLW1509  no thread of a test runs when it launches
-            )
-        self.pid = self._child.pid
-        return self._child
+    def launch(self, *args: str, **how: Any) -> subprocess.Popen[bytes]:
+        """Run ``circusd`` with *args* only, and return at once; it ends with us."""
+        return super().launch(*args, preexec_fn=procs.end_with_parent, **how)
 
     def start(self, *sections: Section, args: Sequence[str] = (), wait: bool = True, **how: Any) -> None:
         """Run ``circusd`` on *sections*; return when it answers and every watcher that it starts is active.
@@ -106,42 +84,7 @@ class Daemon:
             if time.monotonic() > limit:
                 pytest.fail(f"circusd does not answer within {timeout:g}s; it says: {self.log}{self.output}")
 
-    def wait_exit(self, timeout: float = 15.0) -> int:
-        """Return the exit code of ``circusd`` once it ended."""
-        assert self._child is not None
-        try:
-            return self._child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"circusd runs on after {timeout:g}s; its log: {self.log}")
-
-    def stop(self) -> int:
-        """End it as a user does, with ``SIGTERM``, and return its exit code."""
-        self.signal(signal.SIGTERM)
-        return self.wait_exit()
-
-    def signal(self, signum: int) -> None:
-        """Send a signal to ``circusd`` alone."""
-        os.kill(self.pid, signum)
-
-    @property
-    def is_running(self) -> bool:
-        return self._child is not None and self._child.poll() is None
-
     # What it says
-
-    @property
-    def log(self) -> str:
-        """What it wrote to standard error."""
-        return self._read("stderr")
-
-    @property
-    def output(self) -> str:
-        """What it and its processes wrote to standard output."""
-        return self._read("stdout")
-
-    def _read(self, name: str) -> str:
-        path = self.home / name
-        return path.read_text(errors="replace") if path.exists() else ""
 
     def said(self, word: str, watcher: str) -> list[list[str]]:
         """Return the further words of each line ``word watcher ...`` that processes printed, oldest first."""
@@ -185,52 +128,13 @@ class Daemon:
         """Return a further connection, closed with the daemon."""
         return self._open.enter_context(Wire(self.endpoint))
 
-    def call(self, command: str, /, **properties: Any) -> Reply:
-        """Send a command and return its reply; fail when that is an error."""
-        reply = self._ask_patiently(command, properties)
-        assert reply["status"] != "error", f"{command} {properties}: {reply}"
-        return reply
-
-    def refused(self, command: str, /, **properties: Any) -> Reply:
-        """Send a command and return its reply; fail unless that is an error."""
-        reply = self._ask_patiently(command, properties)
-        assert reply["status"] == "error", f"{command} {properties}: {reply}"
-        return reply
-
-    def _ask_patiently(self, command: str, properties: Mapping[str, Any]) -> Reply:
+    def ask(self, command: str, properties: Mapping[str, Any]) -> Reply:
+        """Send a command and return its reply, an error reply too."""
         # The published daemon refuses commands while another one runs; it has to be asked again.
         reply = self.wire.ask(command, **properties)
         while self.flavour.name == "oracle" and "already running" in str(reply.get("reason")):
             reply = self.wire.ask(command, **properties)
         return reply
-
-    def ctl(
-        self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = 30
-    ) -> subprocess.CompletedProcess[str]:
-        """Run ``circusctl`` on our endpoint."""
-        return subprocess.run(
-            [*self.flavour.circusctl, "--endpoint", self.endpoint, *words],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env=dict(os.environ if env is None else env),
-            input=stdin if stdin is not None else "",
-        )
-
-    def status(self, watcher: str) -> str:
-        """Return the state of a watcher."""
-        return str(self.call("status", name=watcher)["status"])
-
-    def wait_status(self, watcher: str, status: str, timeout: float = 10.0) -> None:
-        """Return when a watcher is in that state."""
-        seen: list[str] = []
-        probe: Callable[[], bool] = lambda: (seen.append(self.status(watcher)) or seen[-1]) == status  # noqa: E731
-        wait_for(probe, f"{watcher} to be {status}; log: {self.log[-2000:]}", timeout)
-
-    def pids(self, watcher: str) -> list[int]:
-        """Return the pids of a watcher's live processes, sorted."""
-        return sorted(self.call("list", name=watcher)["pids"])
 
     def wids(self, watcher: str) -> dict[int, int]:
         """Return wid to pid of a watcher's processes."""
@@ -259,23 +163,14 @@ class Daemon:
         """Return the names of the socket files and pidfiles that are in our folder."""
         return sorted(p.name for p in self.home.iterdir() if p.is_socket() or p.suffix == ".pid")
 
-    def close(self, *, check: bool = True) -> None:
-        """End what still runs, remove the folder; fail when something was left.
-
-        :param check: ``False`` after a failure, which is not to be hidden by what it left
-        """
-        self._open.close()
-        complaint = ""
+    def end(self) -> str:
+        """End it and all that came from it; return what was wrong with its end, ``""`` when nothing was."""
         try:
             if self.is_running:
-                complaint = self._end()
-            elif self._child is not None:
-                complaint = self._what_is_left()
+                return self._end()
+            return self._what_is_left() if self._child is not None else ""
         finally:
             self._sweep()
-            shutil.rmtree(self.home, ignore_errors=True)
-        if check and complaint:
-            pytest.fail(complaint)
 
     def _end(self) -> str:
         assert self._child is not None

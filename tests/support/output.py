@@ -1,4 +1,4 @@
-"""Children that write through a pump, a stream that misbehaves."""
+"""Children that write through a pump."""
 
 from __future__ import annotations
 
@@ -7,38 +7,10 @@ import subprocess
 import sys
 from threading import Event
 
-from circus_core.interfaces import Chunk, Stream
 from circus_core.output import Pump, Target, Token
+from circus_core.testing import RecordingStream
 
-
-class Recorder(Stream):
-    """Keeps what it is given; raises or hangs when told to."""
-
-    def __init__(self) -> None:
-        self.chunks: list[Chunk] = []
-        self.calls: list[str] = []
-        self.error: Exception | None = None
-        self.go = Event()
-        self.go.set()
-
-    @property
-    def data(self) -> bytes:
-        return b"".join(chunk.data for chunk in self.chunks)
-
-    def open(self) -> None:
-        self.calls.append("open")
-
-    def write(self, chunk: Chunk) -> None:
-        self.go.wait()
-        if self.error is not None:
-            raise self.error
-        self.chunks.append(chunk)
-
-    def reopen(self) -> None:
-        self.calls.append("reopen")
-
-    def close(self) -> None:
-        self.calls.append("close")
+Recorder = RecordingStream
 
 
 class Child:

@@ -11,6 +11,7 @@ import pytest
 
 from circus_core import _psutil
 from circus_core.procinfo import GONE, ProcessInfo, Sampler, human_cpu_time, human_size
+from circus_core.testing import FakeClock
 
 KEYS = {
     "mem_info1",
@@ -29,16 +30,6 @@ KEYS = {
 
 NO_PID = 2**22 + 1
 """Above what Linux ever gives."""
-
-
-class Clock:
-    """Seconds that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def one(sampler: Sampler, pid: int, *, with_children: bool = False) -> ProcessInfo:
@@ -103,22 +94,21 @@ def megabytes(text: str) -> float:
     return float(text[:-1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[text[-1]]
 
 
-def test_cpu_is_the_share_since_the_sample_before() -> None:
-    clock = Clock()
-    sampler = Sampler(clock)
+def test_cpu_is_the_share_since_the_sample_before(fake_clock: FakeClock) -> None:
+    sampler = Sampler(fake_clock)
     assert one(sampler, os.getpid())["cpu"] == 0.0
     before = sum(os.times()[:2])
     while sum(os.times()[:2]) < before + 0.05:
         pass
-    clock.now += 0.5
+    fake_clock.advance(0.5)
     percent = one(sampler, os.getpid())["cpu"]
     assert 6 <= percent <= 50
 
-    clock.now += 0.01
+    fake_clock.advance(0.01)
     assert one(sampler, os.getpid())["cpu"] == percent, "too soon to tell anew"
-    clock.now += 1000
+    fake_clock.advance(1000)
     assert one(sampler, os.getpid())["cpu"] < 1
-    clock.now += 2000
+    fake_clock.advance(2000)
     sampler.sample([])
     assert one(sampler, os.getpid())["cpu"] == 0.0, "forgotten"
 

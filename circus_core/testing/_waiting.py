@@ -1,0 +1,22 @@
+"""Waiting for a condition, the only way that a test waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def wait_for(probe: Callable[[], T | None], what: str, timeout: float = 10.0) -> T:
+    """Return the first truthy result of *probe*; fail naming *what* and the last result."""
+    __tracebackhide__ = True
+    limit = time.monotonic() + timeout
+    while not (result := probe()):
+        if time.monotonic() > limit:
+            pytest.fail(f"waited {timeout:g}s for {what}; last seen: {result!r}")
+        time.sleep(0.02)
+    return result
