@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peers import Peer
+from benchmarks.peers import Circus, Peer
 from benchmarks.running import Failed, Running, running
+from benchmarks.sampling import all_figures, sampling
 
 Samples = dict[str, list[float]]
 OLD_ENOUGH = 1.3  # seconds: younger processes are replaced later, by every supervisor that paces
@@ -208,5 +209,19 @@ ALL = [
         {"memory with 1000": "MiB", "idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
         resident,
         lambda peer: peer.replaces,
+    ),
+    Metric(
+        "sampling",
+        "CPU of circusd-stats with 1000 processes, once a second: without and with a subscriber that reads them all",
+        {"sampling 1000, CPU a second": "ms", "no subscriber, CPU a second": "ms"},
+        sampling,
+        lambda peer: isinstance(peer, Circus),
+    ),
+    Metric(
+        "stats-1000",
+        "the figures of all processes of a watcher of 1000, asked on an open connection",
+        {"stats of 1000": "ms"},
+        all_figures,
+        lambda peer: isinstance(peer, Circus),
     ),
 ]

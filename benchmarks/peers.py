@@ -57,9 +57,14 @@ class Peer(ABC):
 class Circus(Peer):
     """Ours and the published one: the same file, the same protocol."""
 
-    def __init__(self, name: str, scripts: Callable[[], Path]) -> None:
+    def __init__(self, name: str, scripts: Callable[[], Path], *options: str) -> None:
         self.name = name  # type: ignore[misc]  # the two differ in it
         self._scripts = scripts
+        self._options = options
+
+    def with_statistics(self) -> Circus:
+        """Return the same one, running ``circusd-stats``."""
+        return Circus(self.name, self._scripts, "statsd = True", "stats_endpoint = ipc://{home}/stats")
 
     def version(self) -> str:
         circusd = self._scripts() / "circusd"
@@ -70,7 +75,8 @@ class Circus(Peer):
     def configure(self, home: Path, program: Path, count: int) -> list[str]:
         (home / "circus.ini").write_text(
             f"[circus]\nendpoint = ipc://{home}/ctl\npubsub_endpoint = ipc://{home}/pub\nmulticast_endpoint =\n"
-            f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n"
+            + "".join(f"{option.format(home=home)}\n" for option in self._options)
+            + f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n"
         )
         return [str(self._scripts() / "circusd"), str(home / "circus.ini")]
 
