@@ -140,12 +140,15 @@ def test_a_program_that_does_not_exist_stops_its_watcher_alone(daemon: Daemon) -
     assert "/nonexistent/program" in daemon.log
 
 
+@pytest.mark.differs("it publishes nothing of failed tries")
 def test_max_retry_counts_the_tries(daemon: Daemon) -> None:
-    daemon.start(watcher("absent", cmd="/nonexistent/program", max_retry=2), watcher("fine"), wait=False)
+    daemon.start(watcher("absent", cmd="/nonexistent/program", max_retry=3, autostart=False), watcher("fine"))
+    events = daemon.events()
 
-    wait_for(lambda: "/nonexistent/program" in daemon.log, "the log to say it")
+    daemon.call("start", name="absent")
 
-    daemon.wait_status("absent", "stopped")
+    came = events.until("watcher.absent.stop")
+    assert [event.action for event in came] == ["spawn_failure"] * 3 + ["stop"]
 
 
 @pytest.mark.differs("it blocks the whole daemon while it tries for ever")
