@@ -44,7 +44,7 @@ def stack(home: Path, processes: int) -> list[Section]:
     queued = {"stdout_stream.class": "StdoutStream", "stderr_stream.filename": home / "err.log"}
     cmd = f"/bin/sh {PROGRAMS}/chatter {LIFE}"
     return [
-        watcher(f"w{n}", cmd=cmd, numprocesses=processes // 3, max_retry=-1, **options)
+        watcher(f"w{n}", cmd=cmd, numprocesses=processes // 3, max_retry=-1, stop_children=True, **options)
         for n, options in enumerate([files, json, queued])
     ]
 
