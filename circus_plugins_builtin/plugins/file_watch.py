@@ -116,10 +116,14 @@ class FileWatch(CircusPlugin):
     async def _watch(self, folder: str, is_deep: bool) -> None:
         while True:
             try:
-                async for changes in awatch(
-                    folder, watch_filter=self._filter, debounce=_GATHER, step=_GATHER, recursive=is_deep
-                ):
-                    self._changed({path for _, path in changes})
+                changes = awatch(folder, watch_filter=self._filter, debounce=_GATHER, step=_GATHER, recursive=is_deep)
+                first = asyncio.ensure_future(anext(changes))
+                await asyncio.sleep(0)  # it begins
+                if not first.done():
+                    logger.info("%s: watches %s", self.label, folder)
+                self._changed({path for _, path in await first})
+                async for found in changes:
+                    self._changed({path for _, path in found})
             except FileNotFoundError:
                 logger.warning("%s: there is no folder %s; it is looked for every %gs", self.label, folder, _RETRY_IN)
             except Exception:
