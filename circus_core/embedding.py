@@ -16,6 +16,7 @@ import zmq
 from circus_core._execution import execute
 from circus_core._signals import SignalHandler
 from circus_core.arbiter import Arbiter
+from circus_core.compat.faces import DaemonFaces
 from circus_core.config import Config, load
 from circus_core.daemon import Daemon
 from circus_core.direct import DirectSpawner
@@ -189,7 +190,7 @@ class Running:
             load=load,
             reopen_logs=reopen_logs,
             context=context,
-            faces=faces,
+            faces=faces or DaemonFaces(),
             sockets=sockets,
         )
         self._signals = tuple(signals)

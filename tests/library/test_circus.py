@@ -157,6 +157,7 @@ def test_hook_of_the_program_is_called() -> None:
 
     def before_start(watcher: Any, arbiter: Any, hook_name: str) -> bool:
         called.append((watcher.name, hook_name, arbiter.pid))
+        assert len(watcher) == 0 and arbiter.get_watcher("WEB") is watcher
         return True
 
     async def main() -> None:
