@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import inspect
 import re
 import signal
@@ -43,21 +44,24 @@ def rows(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
 def shown(value: Any) -> str:
     """Return a default as it would be written in an ini file."""
-    if value is None or value in ((), ""):
+    if value is None or value in ((), [], ""):
         return "none"
+    if isinstance(value, list):
+        return f"`{', '.join(value)}`"
     if isinstance(value, Enum):
         return f"`{value.name if isinstance(value, int) else value.value}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
-def option_table(config_type: type[Any], *, with_change: bool = False) -> str:
-    """Return the options of one section."""
+def option_table(config_type: type[Any], *, prefix: str = "", with_change: bool = False) -> str:
+    """Return the options of one section, or those under a prefix."""
 
     def row(option: Option) -> list[str]:
-        default = signal.Signals(option.default) if option.kind.name == "signal" else option.kind.show(option.default)
-        default = f"{shown(default)} {option.unit}".strip()
+        is_signal = option.kind.name == "signal" and option.default is not None
+        default = signal.Signals(option.default) if is_signal else option.kind.show(option.default)
+        default = shown(default) if option.default is None else f"{shown(default)} {option.unit}".strip()
         change = [ON_CHANGE[option.on_change]] if with_change else []
-        return [f"`{option.name}`", option.kind.name, default, *change, markdown(option.doc).replace("\n", " ")]
+        return [f"`{prefix}{option.name}`", option.kind.name, default, *change, markdown(option.doc).replace("\n", " ")]
 
     header = ["Option", "Value", "Default", *(["Change"] if with_change else []), "Meaning"]
     return rows(header, (row(option) for option in table(config_type).values()))
@@ -133,6 +137,39 @@ def stream_sections() -> str:
     return "\n".join(sections)
 
 
+def plugin_sections() -> str:
+    """Return a section for each of our plugins, with its options."""
+    registry = Registry()
+    sections = []
+    for name in ours(registry, "circus.plugins"):
+        plugin: Any = registry.plugin(name)
+        module = plugin.__module__.rpartition(".")[2]
+        old = f"circus.plugins.{module}.{plugin.__name__}"
+        also = f"`use = {name}`" + (f", or as ever `use = {old}`" if is_importable(old) else "")
+        sections.append(f"## {name}\n\n{also}\n\n{markdown(plugin.__doc__)}\n\n{option_table(plugin.options_type)}")
+    return "\n".join(sections)
+
+
+def is_importable(path: str) -> bool:
+    """Tell if there is a module for a dotted path of a class."""
+    return importlib.util.find_spec(path.rpartition(".")[0]) is not None
+
+
+def named_hooks() -> str:
+    """Return a section for each of our hooks, with its options."""
+    registry = Registry()
+    options = {
+        prefix: options_type
+        for extension in registry.hookimpls().values()
+        for prefix, options_type in getattr(extension, "circus_watcher_options", dict)().items()
+    }
+    sections = []
+    for name in ours(registry, "circus.hooks"):
+        table_of_options = option_table(options[f"hook.{name}"], prefix=f"hook.{name}.")
+        sections.append(f"### {name}\n\n{markdown(registry.hook(name).__doc__ or '')}\n\n{table_of_options}")
+    return "\n".join(sections)
+
+
 def hookspec_sections() -> str:
     """Return a section for each call that the core makes to hookimpls."""
     sections = []
@@ -149,10 +186,12 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "watcher options": lambda: option_table(WatcherConfig, with_change=True),
     "socket options": lambda: option_table(SocketConfig),
     "plugin options": lambda: option_table(PluginConfig),
+    "plugins": plugin_sections,
     "commands": commands,
     "streams": stream_sections,
     "events": event_table,
     "hookspecs": hookspec_sections,
+    "named hooks": named_hooks,
 }
 
 

@@ -242,4 +242,5 @@ class Daemon:
         for process in left:
             complaint = complaint or f"circusd left {process}"
             process.kill()
+        psutil.wait_procs(left, timeout=3)
         return complaint

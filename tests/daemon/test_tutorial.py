@@ -5,33 +5,15 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from tests.support.daemon import Daemon
 from tests.support.ini import Section
+from tests.support.pages import TUTORIALS, as_pattern, blocks, commands
 from tests.support.waiting import wait_for
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "tutorial" / "first-stack.md"
-FENCE: Final = re.compile(r"^```(python|ini|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE_NAME: Final = re.compile(r"`(\w+\.(?:py|ini))`")
-COMMAND: Final = re.compile(r"^\$ (.+)\n((?:[^$\n].*\n)*)", re.MULTILINE)
 READING: Final = {"list", "listsockets", "numprocesses", "status"}
-
-
-def blocks() -> Iterator[tuple[str, str, str]]:
-    """Yield kind and text of each block, and the file that the words before it name last."""
-    page = PAGE.read_text()
-    for match in FENCE.finditer(page):
-        names = FILE_NAME.findall(page[: match.start()])
-        yield match[1], match[2], names[-1]
-
-
-def as_pattern(output: str) -> str:
-    """Return a regular expression in which long numbers stand for any, and three dots for the rest of the line."""
-    return re.sub(r"\d{3,}", r"\\d+", re.escape(output)).replace(re.escape("..."), ".*")
 
 
 def run(daemon: Daemon, line: str) -> str:
@@ -51,11 +33,11 @@ def matches(daemon: Daemon, line: str, pattern: str) -> bool:
 
 def test_tutorial(daemon: Daemon) -> None:
     endpoints = Section("circus", {"endpoint": daemon.endpoint, "pubsub_endpoint": daemon.pubsub_endpoint})
-    for kind, text, name in blocks():
+    for kind, text, name in blocks(TUTORIALS / "first-stack.md"):
         if kind != "console":
             (daemon.home / name).write_text(f"{endpoints}\n{text}" if kind == "ini" else text)
             continue
-        for line, output in COMMAND.findall(text):
+        for line, output in commands(text):
             program, *words = line.split()
             if program == "circusctl" and not daemon.pid:
                 daemon.launch("stack.ini")

@@ -56,6 +56,10 @@ class Venv:
             _leave_out_built_ins(source / "setup.cfg")
         self.install(source)
 
+    def install_wheel(self, wheel: Path) -> None:
+        """Install a wheel with pip."""
+        self._pip("install", "--no-index", "--no-deps", str(wheel))
+
     def uninstall(self, name: str) -> None:
         """Remove a distribution with pip."""
         self._pip("uninstall", "--yes", name)
