@@ -10,17 +10,18 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 
-def load(path: str) -> object:
+def load(path: str, *, method: str = "__init__") -> object:
     """Import and return ``package.module:name`` or ``package.module.name``; the name may be dotted itself.
 
     ``FILE.py:name`` is taken from a file, as is the one class that ``FILE.py`` defines.
 
+    :param method: what that class has; others in the file do not count
     :raises ImportError: there is no such module or nothing of that name in it; whatever else the import raises passes
     """
     module_name, colon, attributes = path.partition(":")
     if module_name.endswith(".py"):
         module = _from_file(module_name)
-        return _attribute(module, attributes, path) if colon else _only_class(module, path)
+        return _attribute(module, attributes, path) if colon else _only_class(module, path, method)
     if colon:
         return _attribute(import_module(module_name), attributes, path)
     parts = path.split(".")
@@ -68,9 +69,9 @@ def _from_file(path: str) -> ModuleType:
     return module
 
 
-def _only_class(module: ModuleType, path: str) -> object:
+def _only_class(module: ModuleType, path: str, method: str) -> object:
     own = [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == module.__name__]
-    classes = [thing for thing in own if not thing.__name__.startswith("_")]
+    classes = [thing for thing in own if hasattr(thing, method) and not thing.__name__.startswith("_")]
     if len(classes) != 1:
         names = ", ".join(thing.__name__ for thing in classes) or "none"
         raise ImportError(f"{path!r} has not one class but {names}; write {path}:NAME")

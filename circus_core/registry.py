@@ -248,7 +248,7 @@ class Registry:
                 found: Callable[..., Any] = self._get(group, name)
                 return found
             try:
-                return _callable(_dotted.load(target), target)
+                return _callable(_dotted.load(target, method=_METHODS.get(group, "__init__")), target)
             except (Exception, SystemExit) as exc:  # an import runs a stranger's code
                 raise ExtensionError(
                     f"cannot be imported: {_said(exc)}",
@@ -307,6 +307,10 @@ _PREPARE: Final[Mapping[Group, Callable[[Any, str], Any]]] = {
     Group.EXTENSIONS: _hookimpls,
     Group.CONSOLE: _hookimpls,
 }
+
+
+_METHODS: Final = {Group.PLUGINS: "handle_recv"}
+"""What a class has, where a file may have others beside it."""
 
 
 def _legacy(group: Group, target: str) -> str:

@@ -42,7 +42,16 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ValueError(f"not a regular expression: {exc}") from None
 
 
-PATTERN: Final = Kind(name="regular expression", parse=_pattern, fix="write one as Python's re module reads it")
+def _show_pattern(pattern: re.Pattern[str] | None) -> str | None:
+    return None if pattern is None else pattern.pattern
+
+
+PATTERN: Final = Kind(
+    name="regular expression",
+    parse=_pattern,
+    fix="write one as Python's re module reads it",
+    show=_show_pattern,
+)
 
 
 def url(*schemes: str) -> Kind:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from circus_core import plugin_options
 from circus_core.errors import OptionError
+from circus_core.events import res_name
 from circus_core.plugin import CircusPlugin
 from circus_plugins_builtin.plugins._flapping_options import FlappingOptions, WatcherFlapping
 
@@ -44,9 +45,16 @@ class Flapping(CircusPlugin):
         self._told_to_die: dict[str, set[int]] = {}
 
     def handle_sync(self, statuses: dict[str, str]) -> None:
-        """Forget what was known of another run of the daemon: it has started everything anew."""
-        for watcher in {*self.timers, *self.tries, *self.timelines, *self.configs}:
-            self.forget(watcher)
+        """Compare with what is there: events may have been missed, and somebody may have started what was stopped."""
+        now = {res_name(name): status for name, status in statuses.items()}
+        for watcher in {*self.timers, *self.tries, *self.timelines, *self.configs, *self._given_up}:
+            if watcher not in now:
+                self.forget(watcher)
+            elif now[watcher] != "stopped" and (watcher in self.timers or watcher in self._given_up):
+                self.reset(watcher)
+        self.timelines.clear()
+        self.configs.clear()
+        self._told_to_die.clear()
 
     def handle_recv(self, data: Sequence[bytes]) -> None:
         watcher, action, message = self.split_data(data)

@@ -42,8 +42,12 @@ class PrometheusOptions:
 class Prometheus(CircusPlugin):
     """Answer scrapes of Prometheus with the state of every watcher, and what its processes use.
 
-    Each scrape asks the daemon anew; ``circus_up`` is 0 when it does not answer. Exits are counted while the plugin
-    runs. Needs prometheus-client: ``pip install 'circus[prometheus]'``.
+    Each scrape asks the daemon anew; ``circus_up`` is 0 when it does not answer. The daemon has
+    ``circus_daemon_round_trip_seconds``, ``circus_daemon_cpu_ratio`` and ``circus_daemon_memory_bytes``. Each watcher
+    has ``circus_watcher_`` with ``state``, ``state_since_seconds``, ``processes``, ``desired_processes``,
+    ``restarts_total``, ``output_lost_bytes_total``, ``cpu_ratio`` and ``memory_bytes``, and what is counted while the
+    plugin runs: ``exits_total`` by ``reason``, an exit code or the name of a signal, and ``spawn_failures_total``.
+    Needs prometheus-client: ``pip install 'circus[prometheus]'``.
     """
 
     name = "prometheus"

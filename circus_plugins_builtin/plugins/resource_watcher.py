@@ -42,12 +42,17 @@ def _memory(text: str) -> Memory:
         return Memory(float(size(text)), is_percent=False)
 
 
+def _show_memory(memory: Memory | None) -> str | None:
+    return None if memory is None else f"{memory.amount:g}" + ("" if memory.is_percent else "B")
+
+
 _MEMORY: Final = Kind(
     name="percent or size",
     parse=_memory,
     fix="write percent as a number, or a size with its unit as in 250M",
     complaint="is neither percent nor a size",
     json_types=(int, float),
+    show=_show_memory,
 )
 
 
