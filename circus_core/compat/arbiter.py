@@ -155,7 +155,8 @@ class Arbiter(ArbiterFace):
     @property
     def ctrl(self) -> Controller:
         """What would serve the endpoint; the arbiter does so by itself."""
-        return Controller(self.endpoint, self.multicast_endpoint, self.context, self.loop, self, self.check_delay)
+        context, loop = self._given_context or self._own_context, self._given_loop or self._own_loop
+        return Controller(self.endpoint, self.multicast_endpoint, context, loop, self, self.check_delay)
 
     # -- from start to end --------------------------------------------------------------------------------------
 

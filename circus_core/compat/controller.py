@@ -14,7 +14,7 @@ from circus_core.endpoints import give_to
 from circus_core.errors import LibraryError
 
 if TYPE_CHECKING:
-    from circus_core.compat._arbiter_face import ArbiterFace
+    from circus_core.compat.arbiter import Arbiter
 
 
 class Controller:
@@ -22,6 +22,7 @@ class Controller:
 
     :param endpoint: where commands are taken
     :param multicast_endpoint: where that can be discovered; ``None`` or empty for nowhere
+    :param context: the arbiter's by default
     :param loop: the arbiter's
     :param check_delay: without effect
     :param endpoint_owner: user who owns the file of an ``ipc://`` endpoint
@@ -31,9 +32,9 @@ class Controller:
         self,
         endpoint: str,
         multicast_endpoint: str | None,
-        context: zmq.Context[Any],
+        context: zmq.Context[Any] | None,
         loop: Any,
-        arbiter: ArbiterFace,
+        arbiter: Arbiter,
         check_delay: float = 1.0,
         endpoint_owner: str | None = None,
     ) -> None:
@@ -74,7 +75,7 @@ class Controller:
         self._core = self._discovery = None
 
     async def _start(self, arbiter: Any) -> None:
-        self._core = core = CoreController(self.context)
+        self._core = core = CoreController(self.context or self.arbiter.context)
         await core.endpoint.bind(self.endpoint)
         self.endpoint = core.endpoint.address
         if self.endpoint_owner:

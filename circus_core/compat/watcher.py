@@ -224,6 +224,9 @@ class Watcher(WatcherFace):
 
     # -- inside -------------------------------------------------------------------------------------------------
 
+    def _get_sockets_fds(self) -> dict[str, int]:
+        return {name: sock.fileno() for name, sock in self.sockets.items()}
+
     @property
     def _status(self) -> str:
         return self.status()

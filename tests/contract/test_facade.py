@@ -17,7 +17,7 @@ MODULES: Final = {
     "circus.arbiter": "Arbiter ThreadedArbiter",
     "circus.client": "CircusClient AsyncCircusClient make_message cast_message make_json",
     "circus.consumer": "CircusConsumer",
-    "circus.circusctl": "main",
+    "circus.circusctl": "main CircusCtl ControllerApp USAGE VERSION parse_arguments prettify",
     "circus.circusd": "main",
     "circus.commands": "get_commands ok error",
     "circus.commands.base": "Command ok error",
@@ -195,6 +195,9 @@ SIGNATURES: Final[dict[str, Parameters]] = {
         "logoutput": None,
     },
     "circus.plugins.statsd:StatsdClient": {"host": None, "port": None, "prefix": None, "sample_rate": 1},
+    "circus.circusctl:parse_arguments": {"args": REQUIRED, "commands": REQUIRED},
+    "circus.circusctl:prettify": {"jsonobj": REQUIRED, "prettify": True},
+    "circus.circusctl:ControllerApp": {"commands": REQUIRED, "client": None},
     "circus.client:make_message": {"command": REQUIRED, "**": "props"},
     "circus.client:make_json": {"command": REQUIRED, "**": "props"},
     "circus.sockets:CircusSocket": {

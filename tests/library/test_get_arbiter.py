@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -20,7 +21,9 @@ from tornado.testing import AsyncTestCase, gen_test
 
 from circus import get_arbiter
 from circus.arbiter import Arbiter, ThreadedArbiter
+from circus.circusctl import CircusCtl, ControllerApp, parse_arguments, prettify
 from circus.client import CircusClient
+from circus.commands import get_commands
 from circus.commands.base import Command
 from circus.exc import AlreadyExist, ConflictError
 from circus.sockets import CircusSocket
@@ -481,6 +484,21 @@ def test_command_of_the_program_is_served(endpoints: dict[str, str]) -> None:
     finally:
         arbiter.stop()
         del commands._known["greet"]
+
+
+def test_parts_of_circusctl_drive_it(arbiter: ThreadedArbiter, capsys: pytest.CaptureFixture[str]) -> None:
+    known = get_commands()
+    options = parse_arguments(["--endpoint", arbiter.endpoint, "numprocesses", "one"], known)
+    assert ControllerApp(known).run(options["args"]) == 0
+    shell = CircusCtl(None, known)
+    shell.use_rawinput = False
+    shell.stdin = io.StringIO("status two\nnonsense\nrm nobody\n")
+    shell.start(options)
+    printed, errors = capsys.readouterr()
+    assert printed.startswith("1\n(circusctl) active\n(circusctl) *** Unknown syntax: nonsense\n")
+    assert "program nobody not found" in printed + errors
+    assert shell.completenames("numw") == ["numwatchers"]
+    assert prettify({"b": 1, "a": 2}) == '{\n  "a": 2,\n  "b": 1\n}'
 
 
 def test_program_subclasses_are_used(endpoints: dict[str, str]) -> None:
