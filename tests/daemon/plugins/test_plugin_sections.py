@@ -12,7 +12,7 @@ import pytest
 from tests.support import procs
 from tests.support.daemon import Daemon
 from tests.support.ini import circus, socket, watcher
-from tests.support.plugins import MODULE, Record, plugin
+from tests.support.plugins import MODULE, Record, plugin, wait_connected
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.differs("the plugins use more than the published ones have")
@@ -287,3 +287,31 @@ def test_killed_plugin_leaves_no_process_behind(daemon: Daemon, record: Record) 
     record.wait("sync", count=2)
 
     assert not procs.is_alive(pid)
+
+
+def test_plugin_outlives_the_arbiter_and_hears_the_next_one(daemon: Daemon, record: Record) -> None:
+    daemon.start(watcher("web"), record.plugin("rec"), args=["--keeper"])
+    record.wait("sync")
+    arbiter, (pid,) = daemon.call("dstats")["info"]["pid"], daemon.pids("plugin:rec")
+
+    os.kill(arbiter, signal.SIGKILL)
+
+    assert record.wait("sync", count=2) == {"web": "active", "plugin:rec": "active"}
+    assert daemon.pids("plugin:rec") == [pid] and record.notes("pid") == [pid]
+    daemon.call("restart", name="web", waiting=True)
+    record.wait_event("web.start")
+
+
+def test_retry_of_flapping_outlives_the_arbiter(daemon: Daemon) -> None:
+    bad = watcher("bad", cmd='/bin/sh -c "exit 3"', autostart=False)
+    daemon.start(bad, plugin("flap", "flapping", retry_in=6), circus(check_delay=0.5), args=["--keeper"])
+    wait_connected(daemon, "flap")
+    daemon.call("start", name="bad")
+    wait_for(lambda: "retry in 6s" in daemon.log, "the first stop")
+    daemon.wait_status("bad", "stopped")
+
+    os.kill(daemon.call("dstats")["info"]["pid"], signal.SIGKILL)
+    wait_connected(daemon, "flap", count=2)
+
+    assert daemon.status("bad") == "stopped"
+    wait_for(lambda: "(try 2)" in daemon.log, "the retry, which fails too", 20)
