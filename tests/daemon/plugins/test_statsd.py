@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from circus.plugins.statsd import BaseObserver, FullStats, StatsdClient, StatsdEmitter
@@ -116,3 +118,36 @@ def test_documented_attributes(plugin_class: type[StatsdEmitter]) -> None:
     assert (made.app, made.prefix, made.active, made.check_delay) == ("x", "circus.x.watcher", True, 5.0)
     assert made.config == {"application_name": "x"}
     assert getattr(made, "loop_rate", 60.0) == 60.0
+
+
+def test_plugin_runs_in_the_program_that_made_it(daemon: Daemon) -> None:
+    """As test suites do it: made, given another client, started, stopped by its loop."""
+    daemon.start(watcher("web"))
+    gauges: dict[str, float] = {}
+
+    class Statsd:
+        def gauge(self, name: str, value: float) -> None:
+            gauges[name] = value
+
+        def stop(self) -> None:
+            gauges["stopped"] = 1
+
+    made = FullStats(daemon.endpoint, daemon.pubsub_endpoint, 1, None, loop_rate=0.1)
+    made.statsd.stop()
+    made.statsd = Statsd()  # type: ignore[assignment]
+    made.loop.add_timeout(time.time() + 1, made.stop)
+    made.start()
+
+    assert gauges["_stats.web.watchers_num"] == 1 and gauges["stopped"] == 1
+    assert not made.running
+
+
+def test_plugin_ends_with_its_loop(daemon: Daemon) -> None:
+    daemon.start(watcher("web"))
+    made = StatsdEmitter(daemon.endpoint, daemon.pubsub_endpoint, 1.0)
+    made.loop.call_later(0.3, made.loop.stop)
+
+    made.start()
+
+    assert not made.running
+    made.statsd.stop()
