@@ -46,7 +46,7 @@ class Births:
         with contextlib.ExitStack() as cleanup:
             for wid in wids:
                 if not await actual.may_go_on("before_spawn"):
-                    actual.fail("hook before_spawn refused")
+                    actual.fail(actual.hooks.verdict("before_spawn"))
                     return
                 request = self._request(wid, desired, cleanup)
                 if request is not None:
@@ -87,7 +87,7 @@ class Births:
         actual.services.children.claim(spawned.child, lambda exited: self._on_exit(process, exited))
         logger.debug("running %s process [pid %d]", config.name, spawned.pid)
         if not await actual.may_go_on("after_spawn", pid=process.pid):
-            actual.fail("hook after_spawn refused")
+            actual.fail(actual.hooks.verdict("after_spawn"))
             return
         actual.publish(
             events.ProcessSpawned(watcher=config.name, time=process.started, process_pid=process.pid, wid=wid)

@@ -72,7 +72,7 @@ class Performer:
         actual.reason = None
         actual.forget_failures()
         if not await actual.may_go_on("before_start"):
-            actual.reason = "hook before_start refused"
+            actual.reason = actual.hooks.verdict("before_start")
             return
         if desired.numprocesses == 0:
             logger.warning("watcher %s: numprocesses is 0, nothing to start", actual.config.name)
@@ -82,7 +82,7 @@ class Performer:
     async def _activate(self, step: Step) -> None:
         actual = self._actual
         if not await actual.may_go_on("after_start"):
-            actual.fail("hook after_start refused")
+            actual.fail(actual.hooks.verdict("after_start"))
             return
         actual.move(WatcherState.ACTIVE)
         actual.publish(events.WatcherStarted(watcher=actual.config.name))

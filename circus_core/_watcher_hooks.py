@@ -55,6 +55,7 @@ class WatcherHooks:
             name: HookCall(registry.hook(hook.target), config.hook_timeout, _TAKE.get(name, bool))
             for name, hook in config.hooks.items()
         }
+        self._errors: dict[str, str] = {}
         self._ignored = _TOLERANT.union(name for name, hook in config.hooks.items() if hook.ignore_failure)
 
     def calls(self, name: str) -> bool:
@@ -73,10 +74,17 @@ class WatcherHooks:
             goes_on: bool = await self._run(name, extras)
         except Exception as exc:
             self._log(name)
-            self._publish(HookFailed(watcher=self._name, name=name, error=_said(exc)))
+            self._errors[name] = _said(exc)
+            self._publish(HookFailed(watcher=self._name, name=name, error=self._errors[name]))
             return name in self._ignored
+        self._errors.pop(name, None)
         self._publish(HookSucceeded(watcher=self._name, name=name))
         return goes_on
+
+    def verdict(self, name: str) -> str:
+        """Return why the hook *name* kept something from going on when it was called last."""
+        error = self._errors.get(name)
+        return f"hook {name} refused" if error is None else f"hook {name} failed: {error}"
 
     async def extend_stats(self, pid: int, stats: dict[str, Any]) -> None:
         """Let the hook ``extended_stats`` add to *stats*; no event tells of it.

@@ -160,6 +160,7 @@ def test_dependency_that_does_not_come_fails_the_start_and_says_why(
     reply = daemon.wire.ask("start", name="web", waiting=True)
 
     assert (reply["status"], reply["errno"]) == ("error", 6)
+    assert "hook before_start failed: " in reply["reason"]
     assert daemon.status("web") == "stopped"
     (failure,) = [event.data for event in events.so_far() if event.action == "hook_failure"]
     reasons = {

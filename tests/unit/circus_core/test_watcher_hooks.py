@@ -145,7 +145,9 @@ def test_falsy_result_refuses_and_is_a_success_all_the_same(name: str, value: ob
 def test_exception_refuses_unless_flag_or_kind_say_otherwise(name: str, ignore: bool) -> None:
     bench = Bench.of(name, raises(ValueError("boom")), ignore=ignore)
 
+    assert bench.hooks.verdict(name) == f"hook {name} refused"
     assert bench.call(name) is (ignore or name in TOLERANT)
+    assert bench.hooks.verdict(name) == f"hook {name} failed: boom"
     assert [event.payload()["error"] for event in bench.events] == ["boom"]
 
 
