@@ -61,8 +61,7 @@ class HookCall:
 
     async def _in_thread(self, kwargs: Mapping[str, Any]) -> Any:
         if self._overdue is not None and _runs(self._overdue):
-            raise TimeoutError(f"an earlier call, given up after {self._timeout:g}s, still runs")
-        self._overdue = None
+            raise TimeoutError("an earlier call, which was given up, still runs")
         loop = asyncio.get_running_loop()
         over: asyncio.Future[_Outcome] = loop.create_future()
         thread = threading.Thread(
@@ -84,14 +83,17 @@ class HookCall:
 
     async def _wait(self, over: asyncio.Future[_Outcome], thread: threading.Thread) -> None:
         end_at = time.monotonic() + self._timeout
-        while (left := end_at - time.monotonic()) > 0 and not over.done() and _runs(thread):
-            await asyncio.wait({over}, timeout=min(left, _LOOK_PERIOD))
-        await asyncio.sleep(0)  # a result may be on its way
+        try:
+            while (left := end_at - time.monotonic()) > 0 and not over.done() and _runs(thread):
+                await asyncio.wait({over}, timeout=min(left, _LOOK_PERIOD))
+            await asyncio.sleep(0)  # a result may be on its way
+        finally:
+            if not over.done():
+                self._overdue = thread
         if over.done():
             return
         if not _runs(thread):
             raise HookExitError("it ended its thread without a result")
-        self._overdue = thread
         raise TimeoutError(f"no result in {self._timeout:g}s, hook_timeout; it goes on in a thread of its own")
 
     async def _on_loop(self, awaitable: Awaitable[Any], timeout: float) -> Any:

@@ -221,7 +221,7 @@ def test_function_that_hangs_counts_as_failed_and_costs_one_thread(release: thre
     assert len(threads) == 1
     assert bench.errors == [
         "no result in 0.05s, hook_timeout; it goes on in a thread of its own",
-        "an earlier call, given up after 0.05s, still runs",
+        "an earlier call, which was given up, still runs",
     ]
 
 
@@ -333,6 +333,38 @@ def test_cancelled_call_cancels_its_coroutine() -> None:
 
     run(cancel())
     assert ends == ["cancelled"]
+
+
+def test_calls_at_the_same_time_are_all_made(release: threading.Event) -> None:
+    bench = Bench(before_signal=lambda **_: release.wait(60))
+
+    async def call_twice() -> list[bool]:
+        calls = [asyncio.create_task(bench.hooks.call("before_signal")) for _ in range(2)]
+        await asyncio.wait(calls, timeout=0.05)
+        release.set()
+        return await asyncio.gather(*calls)
+
+    assert run(call_twice()) == [True, True]
+
+
+def test_cancelled_call_costs_one_thread_however_often(release: threading.Event) -> None:
+    threads: list[threading.Thread] = []
+
+    def hangs(**_: Any) -> bool:
+        threads.append(threading.current_thread())
+        return release.wait(60)
+
+    bench = Bench(before_start=hangs)
+
+    async def cancel() -> None:
+        for _ in range(3):
+            task = asyncio.create_task(bench.hooks.call("before_start"))
+            await asyncio.wait({task}, timeout=0.05)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(cancel())
+    assert len(threads) == 1
 
 
 def test_stats_hook_adds_figures_and_no_event_tells() -> None:
