@@ -27,6 +27,7 @@ class Actual:
     """The state of a watcher, its processes, its hooks and its streams.
 
     :param wake: called when something happened that the plan should see
+    :param key: of the watcher, in what the next arbiter is left
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class Actual:
         watcher: WatcherHandle,
         arbiter: ArbiterHandle,
         wake: Callable[[], None],
+        *,
+        key: int,
     ) -> None:
+        self.key = key
         self.config = config
         self.services = services
         self.wake = wake

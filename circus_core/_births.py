@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -11,11 +12,13 @@ from circus_core import events
 from circus_core._actual import Actual
 from circus_core._spawning import build_request
 from circus_core.errors import CircusError
+from circus_core.keeper.wire import close_all
 from circus_core.process import Process
 from circus_core.reconcile import Desired
+from circus_core.records import Label, dump_label
 from circus_core.services import logger
 from circus_core.spawner import Exited, Spawned, SpawnFailure, SpawnRequest
-from circus_core.states import Wid
+from circus_core.states import ProcessState, Wid
 
 _BATCH: Final = 32  #: spawns between two looks at whether something else is desired by now
 
@@ -30,6 +33,16 @@ class Births:
         self._actual = actual
         self._on_exit = on_exit
 
+    def adopt(self, process: Process, spawned: Spawned) -> None:
+        """Take charge of a process: its slot, its output, its end."""
+        actual = self._actual
+        actual.processes[process.wid] = process
+        if process.state is ProcessState.DEAD:  # its output was delivered before it counted as dead
+            close_all(fd for fd in (spawned.stdout, spawned.stderr) if fd is not None)
+        else:
+            actual.output.attach(process, spawned)
+            actual.services.children.claim(spawned.child, lambda exited: self._on_exit(process, exited))
+
     async def fill(self, wids: Sequence[Wid], desired: Callable[[], Desired], is_stale: Callable[[], bool]) -> None:
         """Spawn a process for each slot; stop early as soon as *is_stale* says that another plan may be needed."""
         hooks = self._actual.hooks
@@ -42,7 +55,7 @@ class Births:
 
     async def _spawn(self, wids: Sequence[Wid], desired: Desired) -> None:
         actual = self._actual
-        requests: list[tuple[Wid, SpawnRequest]] = []
+        requests: list[tuple[Label, SpawnRequest]] = []
         with contextlib.ExitStack() as cleanup:
             for wid in wids:
                 if not await actual.may_go_on("before_spawn"):
@@ -50,13 +63,22 @@ class Births:
                     return
                 request = self._request(wid, desired, cleanup)
                 if request is not None:
-                    requests.append((wid, request))
+                    label = self._label(wid, desired)
+                    requests.append((label, replace(request, label=dump_label(label))))
             answers = await actual.services.spawner.spawn([request for _, request in requests])
-        for (wid, _), answer in zip(requests, answers, strict=True):
+        for (label, _), answer in zip(requests, answers, strict=True):
             if isinstance(answer, SpawnFailure):
-                self._failed(wid, answer.error, desired)
+                self._failed(label.wid, answer.error, desired)
             else:
-                await self._spawned(wid, answer, desired)
+                await self._spawned(label, answer)
+
+    def _label(self, wid: Wid, desired: Desired) -> Label:
+        actual, config = self._actual, self._actual.config
+        expires_at = inf
+        if config.max_age > 0:
+            variance = actual.services.random.uniform(0, config.max_age_variance)
+            expires_at = actual.services.clock() + config.max_age + variance
+        return Label(watcher=config.name, key=actual.key, wid=wid, generation=desired.generation, expires_at=expires_at)
 
     def _request(self, wid: Wid, desired: Desired, cleanup: contextlib.ExitStack) -> SpawnRequest | None:
         actual = self._actual
@@ -73,18 +95,13 @@ class Births:
                 request = opinion
         return request
 
-    async def _spawned(self, wid: Wid, spawned: Spawned, desired: Desired) -> None:
-        actual, config = self._actual, self._actual.config
+    async def _spawned(self, label: Label, spawned: Spawned) -> None:
+        actual, config, wid = self._actual, self._actual.config, label.wid
         now = actual.services.clock()
-        expires_at = inf
-        if config.max_age > 0:
-            expires_at = now + config.max_age + actual.services.random.uniform(0, config.max_age_variance)
-        process = Process(spawned, wid, desired.generation, started_at=now, expires_at=expires_at)
-        actual.processes[wid] = process
+        process = Process(spawned, wid, label.generation, started_at=now, expires_at=label.expires_at)
         actual.observed.spawned_at = now
         actual.pacing.spawned(wid)
-        actual.output.attach(process, spawned)
-        actual.services.children.claim(spawned.child, lambda exited: self._on_exit(process, exited))
+        self.adopt(process, spawned)
         logger.debug("running %s process [pid %d]", config.name, spawned.pid)
         if not await actual.may_go_on("after_spawn", pid=process.pid):
             actual.fail(actual.hooks.verdict("after_spawn"))

@@ -84,7 +84,10 @@ class Deaths:
     def _ended(self, process: Process, exit_code: int | None) -> None:
         actual = self._actual
         if actual.is_abandoned:
+            del actual.processes[process.wid]
             actual.services.spawner.acknowledge(process.child)
+            if not actual.processes:
+                actual.services.estate.forget_watcher(actual.key)
             return
         process.end(exit_code)
         actual.last_exit = {"pid": process.pid, "wid": process.wid, "exit_code": exit_code, "time": time.time()}

@@ -12,8 +12,10 @@ from circus_core import events
 from circus_core._actual import Actual
 from circus_core._births import Births
 from circus_core._deaths import Deaths
+from circus_core.process import Process
 from circus_core.reconcile import Desired, Do, Step
 from circus_core.services import logger
+from circus_core.spawner import Spawned
 from circus_core.states import WatcherState
 
 _SLICE: Final = 0.002  #: seconds of work after which the loop has its turn
@@ -45,6 +47,10 @@ class Performer:
             Do.BEGIN_STOP: self._begin_stop,
             Do.FINISH_STOP: self._finish_stop,
         }
+
+    def adopt(self, process: Process, spawned: Spawned) -> None:
+        """Take charge of a process that another arbiter spawned."""
+        self._births.adopt(process, spawned)
 
     async def perform(self, steps: Sequence[Step]) -> None:
         """Perform *steps* in order, or fewer when the plan may be stale."""

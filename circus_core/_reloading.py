@@ -72,6 +72,24 @@ class Reloader:
         self._arbiter.take_config(new)
         return self._apply(new, difference, bound, later)
 
+    async def resume(self, new: Config) -> None:
+        """Go on to apply *new*, with which the arbiter before had begun."""
+        difference = diff(self._arbiter.full_config, new, self._services.hooks.watcher_rows)
+        self._arbiter.take_config(new)
+        wanted: dict[tuple[str, str], object] = {("socket", config.name): config for config in new.sockets}
+        wanted |= {("watcher", config.name): config for config in new.watchers}
+        known: dict[tuple[str, str], object] = {("socket", n): s.config for n, s in self._services.sockets.items()}
+        known |= {("watcher", watcher.name): watcher.config for watcher in self._arbiter.watchers()}
+        # What is as it should be was done already; what changes hot is done again, which does no harm.
+        left = [
+            step
+            for step in difference.steps
+            if step.action is Action.CHANGE or wanted.get((step.kind, step.name)) != known.get((step.kind, step.name))
+        ]
+        difference = replace(difference, steps=tuple(left))
+        names = difference.named("socket", Action.ADD, Action.RESTART)
+        await self._apply(new, difference, [], [config for config in new.sockets if config.name in names])
+
     async def _resolve(self, new: Config) -> Mapping[str, Address]:
         try:
             return await in_thread(resolve, new.sockets)
@@ -94,6 +112,14 @@ class Reloader:
     async def _apply(
         self, new: Config, difference: Difference, bound: list[ManagedSocket], later: list[SocketConfig]
     ) -> None:
+        try:
+            await self._change_all(new, difference, bound, later)
+        finally:
+            self._arbiter.config_applied()
+
+    async def _change_all(
+        self, new: Config, difference: Difference, bound: list[ManagedSocket], later: list[SocketConfig]
+    ) -> None:
         arbiter = self._arbiter
         configs = {config.name: config for config in new.watchers}
         # A command may have added a watcher of this name already: it becomes the one of the file.
@@ -105,6 +131,7 @@ class Reloader:
             await _all([*removals, *(w.stop() for w in anew)])
             arbiter.forget_sockets()
             self._services.sockets.close(name for name in gone if name in self._services.sockets)
+            await self._services.spawner.sync()
         self._services.sockets.adopt(bound)
         error = self._bind_later(later)
         changes = [*removals, *self._change_hot(difference, configs)]

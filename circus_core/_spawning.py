@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import resource
 from typing import Final
 
@@ -41,7 +40,6 @@ def build_request(config: WatcherConfig, wid: Wid, services: Services, cleanup: 
         stderr=_output(config, "stderr"),
         fds=inherited.fds,
         listen_pid=inherited.listen_pid,
-        label=json.dumps({"watcher": config.name, "wid": wid}),
     )
 
 

@@ -102,6 +102,19 @@ class WatcherReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How often an arbiter took over from one that died.
+
+    :param time: Unix time of the last one
+    :param reason: how the one before ended
+    """
+
+    count: int = 0
+    time: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SocketView:
     """A managed socket; *fd* is its number in every child."""
 

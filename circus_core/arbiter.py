@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from circus_core import events
 from circus_core._demand import DemandWatch
+from circus_core._matching import matcher
 from circus_core._reloading import Reloader
+from circus_core._turns import Turns, all_of, finish
 from circus_core.changes import PendingChange, done
 from circus_core.config import Config
-from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
+from circus_core.errors import AlreadyExistsError, UnknownWatcherError
+from circus_core.estate import ARBITER, BASE, PENDING, Left
 from circus_core.interfaces import (
     Command,
     ExtensionInfo,
-    Outcome,
     OutputPage,
     OutputSource,
+    Recovery,
     ReloadPlan,
     SocketView,
     WatcherHandle,
@@ -29,16 +29,10 @@ from circus_core.interfaces import (
 from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
 from circus_core.output_reading import read_output
 from circus_core.procinfo import Sampler
+from circus_core.records import ArbiterRecord, End, dump, dump_config
 from circus_core.services import Services, logger
 from circus_core.threads import in_thread
 from circus_core.watcher import Watcher
-
-
-class End(Enum):
-    """Why an arbiter ends."""
-
-    QUIT = "quit"
-    RESTART = "restart"
 
 
 class Arbiter:
@@ -48,6 +42,7 @@ class Arbiter:
     :param pubsub_endpoint: the address that it publishes events at
     :param load: reads the configuration anew; raises ``ConfigErrors``
     :param on_end: called when everything has stopped
+    :param left: what the arbiter before left, to go on from; :meth:`resume` does so
     """
 
     def __init__(
@@ -61,6 +56,7 @@ class Arbiter:
         on_end: Callable[[End], None],
         reopen_logs: Callable[[], None] = lambda: None,
         on_stopping: Callable[[], None] = lambda: None,
+        left: Left | None = None,
     ) -> None:
         self._services = services
         self._endpoint = endpoint
@@ -75,10 +71,19 @@ class Arbiter:
         self._end: End | None = None
         self._stopped = done()
         self._sampler = Sampler()
-        self._demand = DemandWatch(services.sockets, self._on_demand_watchers)
+        self._demand = DemandWatch(services.sockets, lambda: [w for w in self._watchers.values() if w.config.on_demand])
         self._reloader = Reloader(self, services, load)
-        for watcher in config.watchers:
-            self._watchers[watcher.name.lower()] = self._make(watcher)
+        self._turns = Turns(lambda watcher: self._watchers.get(watcher.name.lower()) is watcher, self._note)
+        self._applying = 0  # configurations that were taken and are not yet applied
+        self._recovery = Recovery() if left is None else left.recovery
+        if left is None:
+            for watcher in config.watchers:
+                self._watchers[watcher.name.lower()] = self._make(watcher)
+            self.take_config(config)
+            self.config_applied()
+        else:
+            self._restore(left)
+        self._note()
         services.pump.rings.keep_only(self._watchers)
 
     # -- what it is ---------------------------------------------------------------------------------------------
@@ -104,6 +109,11 @@ class Arbiter:
         return self._end is not None
 
     @property
+    def recovery(self) -> Recovery:
+        """How often an arbiter took over from one that died."""
+        return self._recovery
+
+    @property
     def full_config(self) -> Config:
         """The whole configuration that was read last."""
         return self._config
@@ -123,7 +133,7 @@ class Arbiter:
         """Return the watchers whose name matches, at least one."""
         if how == "simple":
             return [self.watcher(pattern)]
-        matches = _matcher(pattern.lower(), how)
+        matches = matcher(pattern.lower(), how)
         found = [watcher for name, watcher in self._watchers.items() if matches(name)]
         if not found:
             raise UnknownWatcherError(pattern, (w.name for w in self._watchers.values()))
@@ -175,7 +185,7 @@ class Arbiter:
 
     def stop_watchers(self, watchers: Sequence[WatcherHandle] | None = None) -> PendingChange:
         """Stop several watchers, all at the same time."""
-        return self._all_of([w.stop() for w in reversed(self._chosen(watchers))])
+        return self._bring_about(all_of([w.stop() for w in reversed(self._chosen(watchers))]))
 
     def restart_watchers(self, watchers: Sequence[WatcherHandle]) -> PendingChange:
         """Stop several watchers and start them again, by priority."""
@@ -185,9 +195,7 @@ class Arbiter:
         """Reopen log files and streams, then reload all watchers one after the other by priority."""
         self._services.faces.before_reload(None)
         self.reopen_logs()
-        change = PendingChange()
-        self._run(self._reload_in_turn(self._chosen(None), change, graceful=graceful, sequential=sequential))
-        return change
+        return self._bring_about(self._turns.reload(self._chosen(None), graceful=graceful, sequential=sequential))
 
     def reopen_logs(self) -> None:
         """Open log files and the targets of streams anew, as log rotation expects."""
@@ -204,7 +212,8 @@ class Arbiter:
 
     def restart_with(self, config: Config) -> PendingChange:
         """Stop everything and start again from *config*."""
-        self._config = config
+        self.take_config(config)
+        self.config_applied()
         return self._stop_for(End.RESTART)
 
     # -- the set of watchers ------------------------------------------------------------------------------------
@@ -220,6 +229,7 @@ class Arbiter:
     def register(self, config: WatcherConfig) -> Watcher:
         """Make a watcher of *config*, stopped, with no event."""
         watcher = self._watchers[config.name.lower()] = self._make(config)
+        self._note()
         self._notify("circus_watcher_added", watcher=watcher)
         return watcher
 
@@ -232,12 +242,17 @@ class Arbiter:
     def unregister(self, watcher: Watcher, *, stop: bool = True) -> PendingChange:
         """Take a watcher out of all listings, with no event of its own."""
         del self._watchers[watcher.name.lower()]
+        watcher.leave()
+        self._note()
         self._services.pump.rings.drop(watcher.name)
         self._notify("circus_watcher_removed", watcher=watcher)
         if not stop:
             watcher.abandon()
             return done()
         self._leaving.add(watcher)
+        return self._send_off(watcher)
+
+    def _send_off(self, watcher: Watcher) -> PendingChange:
         change = watcher.stop()
         self._run(self._see_off(watcher, change))
         return change
@@ -250,10 +265,7 @@ class Arbiter:
 
     async def reload_config(self) -> PendingChange:
         """Read the config file anew and apply the difference."""
-        change = PendingChange()
-        apply = await self._reloader.prepare()
-        self._run(_finish(apply, change))
-        return change
+        return self._bring_about(await self._reloader.prepare())
 
     def forget_sockets(self) -> None:
         """Watch no socket for connections until a watcher waits again: some are about to be closed."""
@@ -262,6 +274,21 @@ class Arbiter:
     def take_config(self, config: Config) -> None:
         """Let *config* be what was read last."""
         self._config = config
+        self._applying += 1
+        self._services.estate.note(PENDING, lambda: dump_config(config))
+
+    def config_applied(self) -> None:
+        """Note that what :meth:`take_config` announced is done."""
+        self._applying -= 1
+        if not self._applying:
+            config = self._config
+            self._services.estate.note(BASE, lambda: dump_config(config))
+            self._services.estate.forget(PENDING)
+
+    def forget(self) -> None:
+        """Leave nothing of its watchers to the next arbiter: another one serves in its place."""
+        for watcher in [*self._watchers.values(), *self._leaving]:
+            watcher.forget()
 
     async def close(self) -> None:
         """End what still goes on; processes are left as they are."""
@@ -274,8 +301,42 @@ class Arbiter:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _make(self, config: WatcherConfig) -> Watcher:
-        return Watcher(config, self._services, self, on_waiting=self._demand.look)
+    def _make(self, config: WatcherConfig, key: int | None = None) -> Watcher:
+        return Watcher(config, self._services, self, on_waiting=self._demand.look, key=key)
+
+    def _note(self) -> None:
+        def record() -> ArbiterRecord:
+            order = tuple(watcher.key for watcher in self._watchers.values())
+            return ArbiterRecord(order=order, end=self._end, reloads=self._turns.reloads, recovery=self._recovery)
+
+        self._services.estate.note(ARBITER, lambda: dump(record()))
+
+    def _restore(self, left: Left) -> None:
+        self._config = left.base
+        listed = set(left.arbiter.order)
+        for key, lost in sorted(left.watchers.items()):  # a later one has a higher key
+            watcher = self._make(lost.config, key)
+            if key in listed:
+                self._watchers[lost.config.name.lower()] = watcher
+            elif not lost.record.is_abandoned:
+                self._leaving.add(watcher)
+            watcher.restore(lost)
+
+    def resume(self, left: Left) -> None:
+        """Go on with what was under way in the arbiter before."""
+        for watcher in list(self._leaving):
+            self._send_off(watcher)
+        watchers = self._chosen(None)
+        self._run(self._turns.give([w for w in watchers if w.is_held], self.config.warmup_delay))
+        for record in left.arbiter.reloads:
+            unmet = [w for w in watchers if w.key in record.left]
+            self._run(self._turns.reload(unmet, graceful=record.graceful, sequential=record.sequential))
+        if left.pending is not None:
+            self._run(self._reloader.resume(left.pending))
+        if left.arbiter.end is not None:
+            self._stop_for(left.arbiter.end)
+        self._demand.look()
+        self._services.publish(events.ArbiterRecovered(count=self._recovery.count, reason=self._recovery.reason or ""))
 
     def _chosen(self, watchers: Sequence[WatcherHandle] | None) -> list[Watcher]:
         names = list(self._watchers) if watchers is None else [w.name.lower() for w in watchers]
@@ -284,37 +345,12 @@ class Arbiter:
 
     def _in_turn(self, watchers: list[Watcher], begin: Callable[[Watcher], PendingChange]) -> PendingChange:
         changes = [begin(watcher) for watcher in watchers]
-        self._run(self._give_turns(watchers))
-        return self._all_of(changes)
+        self._run(self._turns.give(watchers, self.config.warmup_delay))
+        return self._bring_about(all_of(changes))
 
-    async def _give_turns(self, watchers: list[Watcher]) -> None:
-        delay = self.config.warmup_delay
-        for index, watcher in enumerate(watchers):
-            if delay and index:
-                await asyncio.sleep(delay)
-            watcher.release()
-            await watcher.turn_over()
-
-    async def _reload_in_turn(
-        self, watchers: list[Watcher], change: PendingChange, *, graceful: bool, sequential: bool
-    ) -> None:
-        async def reload_all() -> None:
-            for watcher in watchers:
-                if self._watchers.get(watcher.name.lower()) is watcher:
-                    await watcher.reload(graceful=graceful, sequential=sequential)
-
-        await _finish(reload_all(), change)
-
-    def _all_of(self, changes: Iterable[PendingChange]) -> PendingChange:
+    def _bring_about(self, work: Awaitable[object]) -> PendingChange:
         change = PendingChange()
-
-        async def wait_for_all() -> None:
-            errors = await asyncio.gather(*changes, return_exceptions=True)
-            failed = [str(error) for error in errors if isinstance(error, CommandFailedError)]
-            if failed:
-                raise CommandFailedError("; ".join(failed))
-
-        self._run(_finish(wait_for_all(), change))
+        self._run(finish(work, change))
         return change
 
     def _stop_for(self, end: End) -> PendingChange:
@@ -323,6 +359,7 @@ class Arbiter:
             self._run(self._stop_all(self._stopped))
         if self._end is not End.QUIT:
             self._end = end
+            self._note()
             if end is End.QUIT:
                 self._on_stopping()
         return self._stopped
@@ -331,7 +368,7 @@ class Arbiter:
         logger.info("stopping")
         self._notify("circus_daemon_stopping")
         self._demand.close()
-        await _finish(self.stop_watchers(), change)
+        await finish(self.stop_watchers(), change)
         for watcher in list(self._leaving):
             await watcher.stop()
         assert self._end is not None
@@ -340,9 +377,7 @@ class Arbiter:
     async def _see_off(self, watcher: Watcher, change: PendingChange) -> None:
         await change
         self._leaving.discard(watcher)
-
-    def _on_demand_watchers(self) -> list[Watcher]:
-        return [w for w in self._watchers.values() if w.config.on_demand]
+        watcher.forget()
 
     def _notify(self, hook: str, **kwargs: Any) -> None:
         if self._services.hooks.has(hook):
@@ -357,24 +392,3 @@ class Arbiter:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("internal error", exc_info=task.exception())
-
-
-async def _finish(work: Any, change: PendingChange) -> None:
-    """Await *work*, and let *change* come to the same end."""
-    try:
-        outcome = await work
-    except CommandFailedError as exc:
-        change.reject(str(exc))
-    else:
-        change.resolve(outcome if isinstance(outcome, Outcome) else Outcome())
-
-
-def _matcher(pattern: str, how: str) -> Callable[[str], object]:
-    if how == "glob":
-        return re.compile(fnmatch.translate(pattern)).match
-    if how != "regex":
-        raise MessageError(f"unknown match method {how}")
-    try:
-        return re.compile(pattern).match
-    except re.error as exc:
-        raise MessageError(f"bad regular expression {pattern!r}: {exc}") from exc

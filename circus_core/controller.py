@@ -11,9 +11,11 @@ from circus_core import protocol
 from circus_core._execution import Veto, execute
 from circus_core.endpoints import Endpoint
 from circus_core.errors import CircusError
+from circus_core.estate import Estate, current_command
 from circus_core.interfaces import ArbiterHandle
 from circus_core.protocol import Message
 from circus_core.services import logger
+from circus_core.spawner import Spawner
 
 _BURST: Final = 100  #: messages taken before others on the loop have their turn
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
@@ -22,10 +24,15 @@ _LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to lea
 
 
 class Controller:
-    """Answers what clients send, in the order of its arrival."""
+    """Answers what clients send, in the order of its arrival.
 
-    def __init__(self, context: zmq.Context[Any]) -> None:
-        self.endpoint = Endpoint(context.socket(zmq.ROUTER), "endpoint")
+    :param spawner: keeps the listening socket for the next arbiter
+    :param estate: has stored what a command changed before the reply is sent
+    """
+
+    def __init__(self, context: zmq.Context[Any], spawner: Spawner | None = None, estate: Estate | None = None) -> None:
+        self.endpoint = Endpoint(context.socket(zmq.ROUTER), "endpoint", spawner)
+        self._estate = estate
         self._socket = self.endpoint.socket
         self._socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
         self._arbiter: ArbiterHandle | None = None
@@ -89,11 +96,16 @@ class Controller:
         except Exception as exc:
             logger.exception("command %r failed", message.command)
             reply = protocol.error(message.id, exc, command=message.command)
+        if self._estate is not None:
+            self._estate.flush()
         if not message.is_cast:
             self._send(message.route, reply)
 
     async def _run(self, message: Message) -> dict[str, Any]:
         assert self._arbiter is not None
+        if message.is_retry and self._estate is not None and self._estate.was_executed(str(message.id)):
+            return {"recovered": True}  # the arbiter died between doing it and answering
+        current_command.set(str(message.id))
         return await execute(self._arbiter, message.command, message.properties, self._veto)
 
     def _send(self, route: tuple[bytes, ...], reply: dict[str, Any]) -> None:

@@ -14,13 +14,14 @@ from typing import Any, Final
 
 import zmq
 
-from circus_core.arbiter import Arbiter, End
+from circus_core.arbiter import Arbiter
 from circus_core.companions import with_companions
 from circus_core.config import Config
 from circus_core.controller import Controller
 from circus_core.discovery import Discovery
 from circus_core.endpoints import give_to
 from circus_core.errors import CircusError
+from circus_core.estate import Estate, Left
 from circus_core.events import Event
 from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
@@ -29,6 +30,7 @@ from circus_core.options import CircusConfig
 from circus_core.output import Pump
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
+from circus_core.records import End
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
 from circus_core.sockets import ManagedSocket, SocketSet, resolve
@@ -50,6 +52,8 @@ class Daemon:
     :param context: a ZeroMQ context of the caller's; without one it has its own, once it has an endpoint
     :param sockets: managed sockets that the caller has bound, by name; they stay the caller's
     :param hooks: those of the registry's hookimpls, where they are made already
+    :param estate: what *left* was read by
+    :param left: what the arbiter before left, to go on from
     :param faces: stands for arbiter and watchers where hooks of watchers meet them
     """
 
@@ -66,6 +70,8 @@ class Daemon:
         sockets: Mapping[str, Socket] | None = None,
         faces: Faces | None = None,
         hooks: Hooks | None = None,
+        estate: Estate | None = None,
+        left: Left | None = None,
     ) -> None:
         self._config = config
         self._spawner = spawner
@@ -81,6 +87,9 @@ class Daemon:
         self._hooks = hooks or Hooks(registry)
         self._children = Children()
         self._sockets = SocketSet(spawner)
+        self._estate = estate or Estate(spawner)
+        self._left = left
+        self._takes_over = left is not None
         self._controller: Controller | None = None
         self._publisher: Publisher | None = None
         self._discovery: Discovery | None = None
@@ -105,23 +114,31 @@ class Daemon:
         :param on_ready: called once everything is bound, before the first process is started
         :raises CircusError: an address cannot be had; nothing was started
         """
-        self._hooks.notify("circus_config_read", config=self._config)
         try:
-            self._pump.start()
-            self._ended = asyncio.get_running_loop().create_future()
-            await self._spawner.open(self._children.told)
-            await self._bind_endpoints()
-            await self._make_arbiter()
-            on_ready()
-            await self._begin()
-            while await self._ended is not End.QUIT:
-                self._ended = asyncio.get_running_loop().create_future()
-                await self._begin_again()
+            await self._serve(on_ready)
         except asyncio.CancelledError:
             await self._kill_all()
-            raise
-        finally:
             await self._close()
+            raise
+        except Exception as exc:
+            # All that is open stays open for the next arbiter, unless this one is the first and cannot start.
+            if not self._spawner.is_durable or (isinstance(exc, CircusError) and not self._takes_over):
+                await self._close()
+            raise
+        await self._close()
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        self._hooks.notify("circus_config_read", config=self._config)
+        self._pump.start()
+        self._ended = asyncio.get_running_loop().create_future()
+        await self._spawner.open(self._children.told)
+        await self._bind_endpoints()
+        await self._make_arbiter()
+        on_ready()
+        await self._begin()
+        while await self._ended is not End.QUIT:
+            self._ended = asyncio.get_running_loop().create_future()
+            await self._begin_again()
 
     def quit(self) -> None:
         """Stop everything, then have :meth:`run` return; also in the middle of a restart."""
@@ -146,17 +163,23 @@ class Daemon:
 
     async def _begin(self) -> None:
         self._hooks.notify("circus_daemon_starting", arbiter=self.arbiter)
-        self.arbiter.start_watchers()
+        left, self._left = self._left, None
+        if left is None:
+            self.arbiter.start_watchers()
+        else:
+            self.arbiter.resume(left)
         # The commands take 30 ms to load: processes are not kept waiting for that, only the first message is.
         await in_thread(self._report_extensions)
         if self._controller is not None:
             self._controller.open(self.arbiter, self.veto)
 
     async def _make_arbiter(self) -> None:
-        config = self._complete(self._config)
+        # What was complete stays as it was, whatever extensions would add by now.
+        config = self._complete(self._config) if self._left is None else self._config
         await self._open_sockets(config)
         services = Services(
             spawner=self._spawner,
+            estate=self._estate,
             pump=self._pump,
             registry=self._registry,
             hooks=self._hooks,
@@ -166,7 +189,7 @@ class Daemon:
             children=self._children,
             faces=self._faces,
         )
-        self._arbiter = Arbiter(
+        old, self._arbiter = self._arbiter, Arbiter(
             config,
             services,
             endpoint=self._controller.endpoint.address if self._controller else "",
@@ -175,7 +198,10 @@ class Daemon:
             on_end=self._end,
             reopen_logs=self._reopen_logs,
             on_stopping=self._on_stopping,
+            left=self._left,
         )
+        if old is not None:
+            old.forget()
         self._faces.arbiter_made(self._arbiter)
 
     def _complete(self, config: Config) -> Config:
@@ -187,8 +213,14 @@ class Daemon:
         )
 
     async def _open_sockets(self, config: Config) -> None:
+        self._sockets.recover()
+        if self._left is not None:
+            return  # a reload that was under way opens and closes the others
+        self._sockets.keep_only(config.sockets)
         given = [socket for socket in config.sockets if socket.name in self._given]
-        others = [socket for socket in config.sockets if socket.name not in self._given]
+        others = [
+            socket for socket in config.sockets if socket.name not in self._given and socket.name not in self._sockets
+        ]
         self._sockets.open(others, await in_thread(resolve, others))
         self._sockets.adopt(ManagedSocket(socket, bound=self._given[socket.name]) for socket in given)
 
@@ -200,6 +232,7 @@ class Daemon:
             await self._controller.pause()
         await self.arbiter.close()
         self._sockets.close()
+        await self._spawner.sync()
         try:
             await self._change_to(self.arbiter.full_config)
         except CircusError as exc:
@@ -215,18 +248,19 @@ class Daemon:
         old, self._config = self._config, config
         if any(getattr(old.circus, name) != getattr(config.circus, name) for name in _ENDPOINTS):
             self._close_endpoints()
+            await self._spawner.sync()
             await self._bind_endpoints(is_again=True)
         await self._make_arbiter()
 
     async def _bind_endpoints(self, *, is_again: bool = False) -> None:
         circus: CircusConfig = self._config.circus
         if circus.pubsub_endpoint:
-            self._publisher = Publisher(self._zmq())
+            self._publisher = Publisher(self._zmq(), self._spawner)
             await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
             self._publisher.open()
         if not circus.endpoint:
             return
-        self._controller = Controller(self._zmq())
+        self._controller = Controller(self._zmq(), self._spawner, self._estate)
         await self._controller.endpoint.bind(circus.endpoint, is_again=is_again)
         if circus.endpoint_owner:
             give_to(self._controller.endpoint.address, circus.endpoint_owner)
@@ -253,6 +287,7 @@ class Daemon:
             await self._arbiter.close()
         self._sockets.close()
         self._close_endpoints()
+        self._estate.flush()
         await self._spawner.close()
         await in_thread(self._pump.stop)
         if self._own_context is not None:

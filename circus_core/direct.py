@@ -151,6 +151,9 @@ class DirectSpawner:
     def drop_fd(self, name: str) -> None:
         self._store.drop(name)
 
+    async def sync(self) -> None:
+        pass  # all is done at once
+
     def stored_fds(self) -> dict[str, tuple[int, str]]:
         return self._store.listing()
 

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 import zmq
 
+from circus_core._listener import KeptListener
 from circus_core.busy import Owner, tcp_owner, unix_owner
 from circus_core.errors import ConfigError
+from circus_core.spawner import Spawner
 
 _PATIENCE: Final = 3.0  #: seconds that an address may stay taken by a socket of ours that is closing
 
@@ -22,13 +24,15 @@ class Endpoint:
     """A ZeroMQ socket of the daemon and the address that it is bound to.
 
     :param option: name of the option that the address comes from, for messages
+    :param spawner: keeps the listening socket for the next arbiter, where it outlives this one
     """
 
-    def __init__(self, sock: zmq.Socket[bytes], option: str) -> None:
+    def __init__(self, sock: zmq.Socket[bytes], option: str, spawner: Spawner | None = None) -> None:
         sock.setsockopt(zmq.LINGER, 0)
         self.socket = sock
         self.address = ""  #: as clients connect to it, once it is bound
         self._option = option
+        self._keep = KeptListener(spawner, f"endpoint:{option}") if spawner and spawner.is_durable else None
         self._file: tuple[int, int] | None = None
 
     async def bind(self, address: str, *, is_again: bool = False) -> None:
@@ -37,6 +41,12 @@ class Endpoint:
         :param is_again: a socket of ours had the address a moment ago: wait for it
         :raises ConfigError: it cannot be had
         """
+        kept = self._keep.fetch(address) if self._keep else None
+        if kept is not None:
+            self.socket.setsockopt(zmq.USE_FD, kept.fd)
+            self.socket.bind(kept.address)
+            self.address, self._file = kept.address, kept.file
+            return
         path = ipc_path(address)
         # libzmq takes over the path of a socket that somebody else still listens on.
         owner = unix_owner(path) if path else None
@@ -47,6 +57,8 @@ class Endpoint:
             await asyncio.sleep(0.02)
         self.address = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._file = _identity(path)
+        if self._keep is not None:
+            self._keep.store(address, self.address, self._file)
 
     def close(self, linger: int = 0) -> None:
         """Close the socket and remove its file, if that is still the one it made. May be called twice.
@@ -58,6 +70,8 @@ class Endpoint:
         if path is not None and self._file is not None and _identity(path) == self._file:
             os.unlink(path)
         self._file = None
+        if self._keep is not None:
+            self._keep.drop()
         self.socket.close(linger)
 
     def _try_to_bind(self, address: str, *, is_patient: bool) -> bool:

@@ -41,6 +41,21 @@ def _optional() -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArbiterRecovered(Event):
+    """An arbiter took over from one that died, for the *count*-th time; *reason* tells how that one ended."""
+
+    action: ClassVar[str] = "recovered"
+    watcher: str = ""
+    count: int
+    reason: str
+
+    @property
+    def topic(self) -> str:
+        """The topic ``arbiter.recovered``: it is about no watcher."""
+        return f"arbiter.{self.action}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatcherAdded(Event):
     """A command registered a watcher."""
 

@@ -18,6 +18,7 @@ from circus_core._views import (
     OutputPage,
     OutputSource,
     ProcessView,
+    Recovery,
     ReloadPlan,
     ReloadStep,
     SocketView,
@@ -42,6 +43,7 @@ __all__ = [
     "OutputPage",
     "OutputSource",
     "ProcessView",
+    "Recovery",
     "ReloadPlan",
     "ReloadStep",
     "Reply",
@@ -275,6 +277,10 @@ class ArbiterHandle(Protocol):
     @property
     def is_stopping(self) -> bool:
         """Whether it takes no command any more that changes something."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """How often it took over from an arbiter that died."""
 
     def watchers(self) -> Sequence[WatcherHandle]:
         """Return all watchers, in the order of the configuration, added ones last."""

@@ -61,11 +61,13 @@ class KeeperSpawner:
         self._serial = 0
         self._answers: dict[int, asyncio.Future[Spawned | SpawnFailure]] = {}
         self._requests: dict[int, SpawnRequest] = {}
+        self._syncs: dict[int, asyncio.Future[None]] = {}
         self._is_open = False
         for operation, handler in (
             ("spawned", self._on_spawned),
             ("failed", self._on_failed),
             ("exits", self._on_exits_told),
+            ("synced", self._on_synced),
         ):
             link.on(operation, handler)
 
@@ -147,6 +149,13 @@ class KeeperSpawner:
         self._stored[name] = number, metadata, ours
         self._link.send(("store", name, number, metadata), [ours])
         return number
+
+    async def sync(self) -> None:
+        self._check_open()
+        self._serial += 1
+        synced = self._syncs[self._serial] = asyncio.get_running_loop().create_future()
+        self._link.send(("sync", self._serial))
+        await synced
 
     def drop_fd(self, name: str) -> None:
         if name in self._stored:
@@ -293,6 +302,11 @@ class KeeperSpawner:
             answer.set_result(_failure(explain_launch(OSError(number, ""), program, request)))
         else:
             answer.set_result(SpawnFailure(explain_step(step, number, request), number))
+
+    def _on_synced(self, fields: Sequence[Any], _: list[int]) -> None:
+        synced = self._syncs.pop(fields[0], None)
+        if synced is not None and not synced.done():
+            synced.set_result(None)
 
     def _release(self, answers: Iterable[Spawned | SpawnFailure]) -> None:
         """Tell the ends of children whose caller knows them from now on."""

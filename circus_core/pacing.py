@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Final
 
 from circus_core.states import Wid
@@ -59,6 +59,21 @@ class Pacing:
         """Let every slot be filled at once."""
         for table in (self._deaths, self._failures, self._not_before):
             table.clear()
+
+    @property
+    def deaths(self) -> dict[Wid, int]:
+        """Deaths in a row by slot."""
+        return dict(self._deaths)
+
+    @property
+    def failures(self) -> dict[Wid, int]:
+        """Spawns in a row that failed by slot."""
+        return dict(self._failures)
+
+    def restore(self, deaths: Mapping[Wid, int], failures: Mapping[Wid, int]) -> None:
+        """Go on where another one was; when slots may be filled is restored by the owner of *not_before*."""
+        self._deaths.update(deaths)
+        self._failures.update(failures)
 
     @property
     def has_failures(self) -> bool:

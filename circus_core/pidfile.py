@@ -24,11 +24,12 @@ class PidFile:
     """A pidfile, ours from :meth:`acquire` to :meth:`release`. Acquire after the last fork.
 
     :param path: where it is
+    :param fd: of one that is ours already
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fd: int = -1) -> None:
         self.path = path
-        self._fd = -1
+        self._fd = fd
 
     def acquire(self) -> None:
         """Lock the file and write our pid; what a dead one left is taken over.

@@ -27,6 +27,7 @@ class Process:
         "is_doomed",
         "kill_at",
         "pid",
+        "spawned_generation",
         "started",
         "started_at",
         "state",
@@ -43,6 +44,7 @@ class Process:
         self.started = spawned.started
         self.wid = wid
         self.generation = generation
+        self.spawned_generation = generation
         self.started_at = started_at
         self.expires_at = expires_at
         self.kill_at = inf

@@ -52,6 +52,7 @@ class Message:
     command: str
     properties: Any
     is_cast: bool
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,14 @@ def parse(frames: Sequence[bytes]) -> Message | Rejected:
     command = data.get("command")
     if isinstance(command, str):
         properties = data.get("properties", {})
-        return Message(route=route, id=message_id, command=command, properties=properties, is_cast=is_cast)
+        return Message(
+            route=route,
+            id=message_id,
+            command=command,
+            properties=properties,
+            is_cast=is_cast,
+            is_retry=data.get("retry") is True,
+        )
     if "command" in data:
         return Rejected(route=route, id=message_id, is_cast=is_cast, error=_unknown(command))
     return Rejected(

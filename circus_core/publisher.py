@@ -11,6 +11,7 @@ import zmq
 from circus_core.endpoints import Endpoint
 from circus_core.events import Event
 from circus_core.protocol import SYNC_TOPIC
+from circus_core.spawner import Spawner
 
 
 class Publisher:
@@ -20,9 +21,9 @@ class Publisher:
     topic of its own that starts with ``SYNC_TOPIC``: it gets every event that is published after the answer.
     """
 
-    def __init__(self, context: zmq.Context[Any]) -> None:
+    def __init__(self, context: zmq.Context[Any], spawner: Spawner | None = None) -> None:
         self._socket = context.socket(zmq.XPUB)
-        self.endpoint = Endpoint(self._socket, "pubsub_endpoint")
+        self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:

@@ -14,6 +14,7 @@ from circus_core.spawner import Exited, Spawner
 from circus_core.states import ChildId
 
 if TYPE_CHECKING:
+    from circus_core.estate import Estate
     from circus_core.events import Event
     from circus_core.hooks import Hooks
     from circus_core.output import Pump
@@ -55,11 +56,13 @@ class Children:
 class Services:
     """The daemon's parts that every watcher shares.
 
+    :param estate: keeps what the next arbiter needs
     :param check_delay: seconds; the longest delay between two tries to fill a slot
     :param clock: reads like ``time.monotonic``
     """
 
     spawner: Spawner
+    estate: Estate
     pump: Pump
     registry: Registry
     hooks: Hooks

@@ -180,6 +180,9 @@ class Spawner(Protocol):
     def drop_fd(self, name: str) -> None:
         """Close what is stored under *name*; nothing happens when there is none."""
 
+    async def sync(self) -> None:
+        """Return once all that was asked for before has been done, such as to close a descriptor that was dropped."""
+
     def stored_fds(self) -> dict[str, tuple[int, str]]:
         """Return name to (number in children, metadata) of every stored descriptor."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from circus_core._actual import Actual
 from circus_core._performer import Performer
+from circus_core._remembering import restore_actual, watcher_record
+from circus_core._reporting import report
 from circus_core._signalling import deliver, targets
 from circus_core.changes import ChangeLog, PendingChange, done
 from circus_core.events import WatcherReloaded, WatcherUpdated
@@ -27,10 +28,12 @@ from circus_core.options import (
 )
 from circus_core.pacing import QUICK_DEATH
 from circus_core.reconcile import Desired, is_settled, next_deadline, plan
+from circus_core.records import WatcherRecord
 from circus_core.services import Services, logger
 from circus_core.states import ProcessState, WatcherState
 
 if TYPE_CHECKING:
+    from circus_core.estate import LeftWatcher
     from circus_core.events import Event
     from circus_core.interfaces import ArbiterHandle, Stream
 
@@ -41,15 +44,24 @@ class Watcher:
     A command writes *desired* and wakes the one task that performs plans until nothing is left to do.
 
     :param on_waiting: called when an ``on_demand`` watcher may have begun or ceased to wait for a connection
+    :param key: the one that it had with the arbiter before
     """
 
     def __init__(
-        self, config: WatcherConfig, services: Services, arbiter: ArbiterHandle, *, on_waiting: Callable[[], None]
+        self,
+        config: WatcherConfig,
+        services: Services,
+        arbiter: ArbiterHandle,
+        *,
+        on_waiting: Callable[[], None],
+        key: int | None = None,
     ) -> None:
+        self.key = services.estate.new_key() if key is None else key
+        self.is_leaving = False  #: it was removed
         self._services = services
         self._on_waiting = on_waiting
         self._demand_at = -inf
-        self._actual = Actual(config, services, self, arbiter, self._wake)
+        self._actual = Actual(config, services, self, arbiter, self._wake, key=self.key)
         self._performer = Performer(self._actual, lambda: self._desired, lambda: self._woken)
         self._desired = Desired(
             numprocesses=config.numprocesses,
@@ -63,6 +75,8 @@ class Watcher:
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
         self._sendings: set[asyncio.Task[None]] = set()
+        services.estate.note_config(self.key, config)
+        self._note()
 
     # -- what it is ---------------------------------------------------------------------------------------------
 
@@ -86,6 +100,11 @@ class Watcher:
     def is_wanted(self) -> bool:
         """Whether it is desired to run."""
         return self._desired.is_running
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its turn in a start of several watchers has not come."""
+        return self._desired.is_held
 
     @property
     def awaits_demand(self) -> bool:
@@ -121,23 +140,7 @@ class Watcher:
 
     def report(self) -> WatcherReport:
         """Return why it is where it is."""
-        now = self._services.clock()
-        actual = self._actual
-        next_try = actual.pacing.next_try(now)
-        return WatcherReport(
-            state=self.state,
-            since=actual.since,
-            numprocesses=self.numprocesses,
-            processes=len(self.processes()),
-            reason=actual.reason,
-            last_exit=actual.last_exit,
-            last_error=actual.last_error,
-            retries=actual.retries(now),
-            next_try=None if next_try is None else time.time() + next_try - now,
-            restarts=actual.restarts,
-            output_lost=self.output_lost,
-            output_errors=actual.output.errors(),
-        )
+        return report(self._actual, self.numprocesses, self.processes())
 
     @property
     def output_lost(self) -> int:
@@ -203,6 +206,7 @@ class Watcher:
         if not self.config.singleton:
             new = max(0, check_numprocesses(numprocesses))
             self._actual.config = replace(self.config, numprocesses=new)
+            self._services.estate.note_config(self.key, self.config)
             self._desire(numprocesses=new)
             self._actual.shrink(old - new)
         return self._changed("incr" if numprocesses >= old else "decr")
@@ -245,6 +249,7 @@ class Watcher:
         """Take another configuration, and reload or restart as it *needs*; a stopped watcher stays stopped."""
         old = self._desired.numprocesses
         self._actual.reconfigure(config)
+        self._services.estate.note_config(self.key, config)
         self._desire(
             numprocesses=config.numprocesses,
             warmup_delay=config.warmup_delay,
@@ -268,9 +273,26 @@ class Watcher:
         self._turns.append(turn)
         await turn
 
+    def leave(self) -> None:
+        """Note that it was removed."""
+        self.is_leaving = True
+        self._note()
+
+    def forget(self) -> None:
+        """Leave nothing of it to the next arbiter."""
+        self._services.estate.forget_watcher(self.key)
+
+    def restore(self, left: LeftWatcher) -> None:
+        """Go on where the arbiter before was; called before anything else."""
+        record = left.record
+        self._desired, self._demand_at, self.is_leaving = record.desired, record.demand_at, record.is_leaving
+        restore_actual(self._actual, left, self._performer.adopt)
+        self._wake()
+
     def abandon(self) -> None:
         """Leave its processes running, unmanaged, and do nothing any more."""
         self._actual.is_abandoned = True
+        (self._note if self._actual.processes else self.forget)()
         if self._timer is not None:
             self._timer.cancel()
         self._end_turn()
@@ -286,9 +308,17 @@ class Watcher:
 
     def _desire(self, **changes: Any) -> None:
         self._desired = replace(self._desired, **changes)
+        self._note()
+
+    def _note(self) -> None:
+        def record() -> WatcherRecord:
+            return watcher_record(self._desired, self._actual, demand_at=self._demand_at, is_leaving=self.is_leaving)
+
+        self._services.estate.note_watcher(self.key, record)
 
     def _changed(self, command: str, *, needs_running: bool = False) -> PendingChange:
         change = self._changes.add(command, self._actual.running_pids(), needs_running=needs_running)
+        self._note()
         self._wake()
         return change
 
@@ -310,6 +340,7 @@ class Watcher:
                 await self._performer.perform(steps)
                 self._woken = False
                 self._after_steps()
+                self._note()
 
     def _after_steps(self) -> None:
         performer = self._performer

@@ -17,13 +17,14 @@ from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
 from circus_core._version import __version__
-from circus_core.cli._seat import AloneSeat, Seat, can_have_keeper, split
+from circus_core.cli._seat import AloneSeat, Seat, Successor, can_have_keeper, split, successor
 from circus_core.compat.faces import DaemonFaces
 from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
 from circus_core.daemonize import Daemonizer, daemonize
 from circus_core.direct import DirectSpawner
 from circus_core.errors import CircusError, ConfigErrors
+from circus_core.estate import Estate
 from circus_core.hooks import Hooks
 from circus_core.machine import machine_problems
 from circus_core.notify import Notifier
@@ -48,8 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.check:
         return _check(args)
-    daemonizer = daemonize() if args.daemon else None
+    daemonizer = None
     try:
+        seat = successor(heartbeat=_HEARTBEAT)
+        if seat is not None:
+            _take_over(args, seat)
+            return 0
+        daemonizer = daemonize() if args.daemon else None
         _run(args, daemonizer)
     except CircusError as exc:
         return _fail(str(exc), daemonizer)
@@ -174,6 +180,41 @@ def _take_seat(
             check_delay=longest_delay(circus.check_delay),
         )
     )
+
+
+def _take_over(args: argparse.Namespace, seat: Successor) -> None:
+    """Go on where the arbiter before died; the file is not read, it may have changed since."""
+    notifier = Notifier()
+    mark_inherited_cloexec()
+    raise_nofile_limit()
+    estate = Estate(seat.spawner)
+    left = estate.read(seat.reason)
+    if left is None:  # it had not begun
+        registry, hooks = _load_extensions(args)
+        config = _read_checked(args, hooks)
+    else:
+        config = left.base
+        registry = Registry(config.circus.disable_extensions, load=load_by_stevedore)
+        hooks = Hooks(registry)
+    circus = config.circus
+    log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig, pid=seat.pid)
+    pidfile = seat.pidfile()
+    seat.hand_over(notifier, None)
+    daemon = Daemon(
+        config,
+        spawner=seat.spawner,
+        registry=registry,
+        hooks=hooks,
+        load=partial(_read_checked, args, hooks),
+        reopen_logs=log.reopen_logs,
+        on_stopping=notifier.stopping,
+        faces=DaemonFaces(),
+        estate=estate,
+        left=left,
+    )
+    asyncio.run(_serve(daemon, seat, notifier, None))
+    if pidfile is not None:
+        pidfile.release()
 
 
 def _read_checked(args: argparse.Namespace, hooks: Hooks) -> Config:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from circus_core.compat._events import send
 from circus_core.compat._gate import Gate
 from circus_core.direct import DirectSpawner
+from circus_core.estate import Estate
 from circus_core.events import Event
 from circus_core.faces import Bare
 from circus_core.hooks import Hooks
@@ -51,9 +52,17 @@ class Alone(Bare):
         sockets = SocketSet(spawner)
         sockets.adopt(ManagedSocket(socket_config(name, {}), bound=sock) for name, sock in self._face.sockets.items())
         services = Services(
-            spawner=spawner, pump=pump, registry=self._registry, hooks=Hooks(self._registry), sockets=sockets,
-            publish=self._publish, check_delay=LONGEST_DELAY, children=children, faces=self,
-        )  # fmt: skip
+            spawner=spawner,
+            estate=Estate(spawner),
+            pump=pump,
+            registry=self._registry,
+            hooks=Hooks(self._registry),
+            sockets=sockets,
+            publish=self._publish,
+            check_delay=LONGEST_DELAY,
+            children=children,
+            faces=self,
+        )
         gate = Gate()
         gate.open()
         core = CoreWatcher(config, services, self._face.arbiter, on_waiting=lambda: None)

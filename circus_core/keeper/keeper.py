@@ -133,6 +133,9 @@ class Keeper:
             size += len(page[name])
         self._say(arbiter, ("states", page, len(page) < len(names)))
 
+    def _sync(self, arbiter: Arbiter, serial: int) -> None:
+        self._say(arbiter, ("synced", serial))
+
     def _attach(self, arbiter: Arbiter) -> None:
         arbiter.is_attached = True
         ended = [child for child in self._children.known(0) if child.has_exited]
@@ -235,7 +238,7 @@ class Keeper:
         self._nursery.after_send(arbiter)
 
 
-_ASKING: Final = {"hello", "list_children", "list_descriptors", "list_states", "attach"}
+_ASKING: Final = {"hello", "list_children", "list_descriptors", "list_states", "sync", "attach"}
 _WITH_FDS: Final = {"spawn", "adopt", "store", "detach"}
 
 

@@ -9,7 +9,7 @@ import os
 import select
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 VERSION: Final = 1
@@ -38,6 +38,7 @@ TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {
     "release": (int, int),  # child, 1 or 2: nobody reads this pipe any more
     "store": (str, int, str),  # name, number in children, metadata; the descriptor beside
     "drop": (str,),  # name
+    "sync": (int,),  # serial; answered once all before it is done
     "state": (dict,),  # name to blob, an empty one is dropped; all at once
     "ready": (float,),  # it serves; seconds after which an arbiter that does not answer is replaced, 0 for never
     "pong": (),
@@ -57,6 +58,7 @@ TO_ARBITER: Final[dict[str, tuple[type, ...]]] = {
     "states": (dict, bool),  # name to blob, whether there are more
     "spawned": (int, int, int, float, bool),  # serial, child, pid, Unix time; pidfd, if it has one, and pipes beside
     "failed": (int, str, int),  # serial, step, errno
+    "synced": (int,),  # serial
     "exits": (list,),  # (child, exit code)
     "signal": (int,),
     "ping": (),
@@ -227,7 +229,7 @@ def select_writable(fd: int, timeout: float) -> bool:
     return bool(poll.poll(timeout * 1000))
 
 
-def close_all(fds: Sequence[int]) -> None:
+def close_all(fds: Iterable[int]) -> None:
     """Close descriptors."""
     for fd in fds:
         os.close(fd)

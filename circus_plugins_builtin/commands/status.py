@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from circus_core.arguments import arg
@@ -27,7 +27,8 @@ class Status(Command[StatusArgs]):
     The states are ``active``, ``starting``, ``stopping`` and ``stopped``. Replies ``statuses``, name to state, or with
     a name ``status``, the state, which stands in place of ``ok``. With ``long`` there is ``watchers`` too, name to
     ``state since numprocesses processes reason last_exit last_error retries next_try restarts output_lost
-    output_errors``; times are Unix times. When output was lost there is ``output_lost``, name to bytes.
+    output_errors``; times are Unix times. When an arbiter died and another one took over there is ``recovered``: the
+    ``count``, ``time`` of the last one, ``reason``. When output was lost there is ``output_lost``, name to bytes.
     """
 
     name = "status"
@@ -43,6 +44,8 @@ class Status(Command[StatusArgs]):
             reply = {"statuses": {watcher.name: watcher.state.value for watcher in watchers}}
         if lost := output_lost(watchers):
             reply["output_lost"] = lost
+        if arbiter.recovery.count:
+            reply["recovered"] = asdict(arbiter.recovery)
         if args.long:
             reply["watchers"] = {watcher.name: _as_json(watcher) for watcher in watchers}
         return reply

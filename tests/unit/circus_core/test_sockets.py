@@ -19,6 +19,8 @@ from circus_core.sockets import ManagedSocket, SocketSet, bind_all, resolve
 class StoreOnly:
     """The part of a Spawner that keeps descriptors."""
 
+    is_durable = False
+
     def __init__(self) -> None:
         self.stored: dict[str, int] = {}
         self._next = 100

@@ -1,0 +1,83 @@
+"""The listening socket of a ZeroMQ endpoint, kept for the next arbiter."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from circus_core._descriptors import open_fds
+from circus_core.spawner import Spawner
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A listening socket that the arbiter before had.
+
+    :param fd: the caller's
+    :param address: as clients connect to it
+    :param file: device and inode of its path
+    """
+
+    fd: int
+    address: str
+    file: tuple[int, int] | None
+
+
+class KeptListener:
+    """One listening socket, stored with the Spawner.
+
+    :param name: what it is stored under
+    """
+
+    def __init__(self, spawner: Spawner, name: str) -> None:
+        self._spawner = spawner
+        self._name = name
+
+    def fetch(self, asked: str) -> Kept | None:
+        """Return what is stored, if it was bound to the address *asked*; else drop it."""
+        stored = self._spawner.stored_fds().get(self._name)
+        if stored is None:
+            return None
+        data = json.loads(stored[1])
+        file = tuple(data["file"]) if data["file"] else None
+        if data["asked"] == asked:
+            return Kept(self._spawner.fetch_fd(self._name), data["address"], file)
+        self.drop()
+        return None
+
+    def store(self, asked: str, address: str, file: tuple[int, int] | None) -> None:
+        """Store the socket that listens at *address*, which was bound as *asked*."""
+        fd = listening_fd(address)
+        if fd is not None:
+            metadata = json.dumps({"asked": asked, "address": address, "file": file})
+            self._spawner.store_fd(self._name, fd, metadata)
+
+    def drop(self) -> None:
+        """Drop what is stored."""
+        self._spawner.drop_fd(self._name)
+
+
+def listening_fd(address: str) -> int | None:
+    """Return the descriptor of this process that listens at a ZeroMQ *address*, which libzmq does not tell."""
+    for fd in open_fds():
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(fd).st_mode) and _listens_at(fd, address):
+                return fd
+    return None
+
+
+def _listens_at(fd: int, address: str) -> bool:
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return False
+        name = sock.getsockname()
+        parts = urlsplit(address)
+        if sock.family == socket.AF_UNIX:
+            path = name if isinstance(name, str) else name.decode(errors="replace").replace("\0", "@", 1)
+            return parts.scheme == "ipc" and path == address.removeprefix("ipc://")
+        return parts.scheme == "tcp" and name[1] == parts.port and (parts.hostname or "").strip("[]") == name[0]
