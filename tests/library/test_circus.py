@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ async def until(probe: Callable[[], Any], what: str) -> Any:
     return await asyncio.to_thread(wait_for, probe, what)
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run the coroutine function *test* as a program would."""
-    asyncio.run(test())  # type: ignore[arg-type]
+    asyncio.run(test())
 
 
 def test_watchers_run_in_the_body_and_are_gone_after_it() -> None:

@@ -244,7 +244,7 @@ def test_given_loop_may_run_later(endpoints: dict[str, str]) -> None:
     loop = asyncio.new_event_loop()
     arbiter = get_arbiter({"cmd": "sleep 1000"}, loop=loop, **endpoints)  # type: ignore[arg-type]
     future = arbiter.start()
-    loop.run_until_complete(future)  # type: ignore[arg-type]
+    loop.run_until_complete(future)
     assert arbiter.statuses() == {"sleep": "active"}
     loop.run_until_complete(loop.create_task(stopped(arbiter)))
     loop.close()
@@ -334,7 +334,7 @@ def test_add_watcher_before_and_after_start(endpoints: dict[str, str]) -> None:
     try:
         after = arbiter.add_watcher("after", "sleep 1000")
         assert arbiter.statuses() == {"before": "active", "after": "stopped"}
-        assert isinstance(after, Watcher) and arbiter.get_watcher("after") is after
+        assert arbiter.get_watcher("after") is after
         assert arbiter.get_watcher("before") is before
         with pytest.raises(AlreadyExist):
             arbiter.add_watcher("AFTER", "sleep 1000")
@@ -393,7 +393,7 @@ def test_prereload_fn_is_called_with_the_arbiter_and_each_watcher(endpoints: dic
     )  # fmt: skip
 
     def started(future: Any) -> None:
-        arbiter.reload().add_done_callback(lambda future: arbiter.stop())  # type: ignore[arg-type]
+        arbiter.reload().add_done_callback(lambda future: arbiter.stop())
 
     arbiter.start(started)
     assert called == [arbiter, arbiter.get_watcher("a")]

@@ -89,7 +89,7 @@ def test_every_exit_status_reaches_its_owner() -> None:
                 asyncio.to_thread(_multiprocessing_children, "spawn"),
                 asyncio.to_thread(_raw_children),
             )
-        assert results == [ROUNDS, list(range(10)), list(range(10)), [0, 1, 2, 3], [0] * 5]
+        assert list(results) == [ROUNDS, list(range(10)), list(range(10)), [0, 1, 2, 3], [0] * 5]
 
     asyncio.run(main())
     _end_resource_tracker()
@@ -146,5 +146,5 @@ def _end_resource_tracker() -> None:
     gc.collect()
     from multiprocessing import resource_tracker
 
-    tracker: Any = resource_tracker._resource_tracker  # type: ignore[attr-defined]
+    tracker: Any = resource_tracker._resource_tracker
     tracker._stop()
