@@ -117,7 +117,7 @@ def circus_daemon_stopping(arbiter: ArbiterHandle) -> None:
 def circus_config_read(config: Config) -> None:
     """Called when a configuration was read and found good, before it takes effect. A notification.
 
-    That is at start and at each ``reloadconfig``.
+    That is at start, at each ``reloadconfig`` and at a ``restart`` of everything.
 
     :param config: the whole of it, frozen
     """

@@ -106,7 +106,12 @@ def test_circus_config_read(daemon: Daemon, noting: Noting) -> None:
     daemon.write(watcher("web"), watcher("worker"))
     daemon.call("reloadconfig", waiting=True)
 
-    assert [note["watchers"] for note in noting.notes("circus_config_read")] == [["web"], ["web", "worker"]]
+    daemon.write(watcher("worker"))
+    daemon.call("restart", waiting=True)
+    daemon.wait_until_up()
+
+    wait_for(lambda: len(noting.notes("circus_config_read")) == 3, "the configuration to be read again")
+    assert [note["watchers"] for note in noting.notes("circus_config_read")] == [["web"], ["web", "worker"], ["worker"]]
     assert noting.order("circus_config_read", "circus_daemon_starting")[0] == "circus_config_read"
 
 
