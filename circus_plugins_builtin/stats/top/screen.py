@@ -41,6 +41,7 @@ class Screen:
         window.keypad(True)
         self._attributes = {Style.HEAD: curses.A_REVERSE, Style.BOLD: curses.A_BOLD, Style.DIM: curses.A_DIM}
         if curses.has_colors() and not os.environ.get("NO_COLOR"):
+            curses.start_color()
             curses.use_default_colors()
             for number, (style, colour) in enumerate(_COLOURS.items(), start=1):
                 curses.init_pair(number, colour, -1)
@@ -101,8 +102,6 @@ def opened() -> Iterator[Screen]:
         curses.set_escdelay(25)
         curses.noecho()
         curses.cbreak()
-        if curses.has_colors():
-            curses.start_color()
         try:
             curses.curs_set(0)
         except curses.error:
