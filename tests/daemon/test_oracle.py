@@ -297,6 +297,7 @@ def shown(text: str) -> list[str]:
     return [re.sub(r"(#[ :.,/]*)+", "# ", line).strip() for line in lines if line and not line.startswith("__name__")]
 
 
+@pytest.mark.timeout(300)  # eighty programs one after the other
 def test_the_published_circusctl_shows_the_same(both: dict[str, Daemon]) -> None:
     """Its exit codes and lines are the same on both daemons."""
     seen: dict[str, list[tuple[int, list[str]]]] = {}
