@@ -11,7 +11,7 @@ from bottle import Bottle, HTTPResponse, LocalRequest, request, static_file
 from circus_core.errors import CallError, CommandError
 from circus_web import changes, entrance, views
 from circus_web.console import Console, UnknownChannelError
-from circus_web.guard import HEADERS, SAFE_METHODS
+from circus_web.guard import HEADERS, SAFE_METHODS, headers_of
 from circus_web.templates import STATIC, link
 from circus_web.visit import Answer, Visit, as_json, redirect
 
@@ -74,7 +74,7 @@ class Guarded:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         asked = LocalRequest(environ)
         method = environ.get("REQUEST_METHOD", "GET")
-        refusal = self._guard.refusal(method, asked.get_header, peer=environ.get("REMOTE_ADDR", ""))
+        refusal = self._guard.refusal(method, headers_of(environ), peer=environ.get("REMOTE_ADDR", ""))
         if refusal is None and (asked.content_length > MAX_FORM or asked.chunked):
             return _refuse(start_response, "413 Content Too Large", "the form is too large")
         if refusal is not None:
@@ -98,7 +98,7 @@ def _refuse(start_response: StartResponse, status: str, text: str) -> list[bytes
 def _handler(console: Console, view: View, check: Check | None) -> Callable[..., HTTPResponse]:
     def handle(slug: str = "") -> HTTPResponse:
         door = console.door
-        session = door.session(request.get_header)
+        session = door.session(headers_of(request.environ))
         visit = Visit(console, request, session)
         answer = _answer(visit, view, check)
         response = HTTPResponse(answer.body, answer.status)

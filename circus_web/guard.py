@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from circus_web.settings import Settings, is_loopback
@@ -32,6 +32,11 @@ HEADERS: Final = (
 
 Header = Callable[[str], str | None]
 """Gives a header of the request by its name."""
+
+
+def headers_of(environ: Mapping[str, Any]) -> Header:
+    """Return what gives the headers of a WSGI request; whatever bytes they have, they are text."""
+    return lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}")
 
 
 @dataclass(frozen=True, slots=True)

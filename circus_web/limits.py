@@ -34,6 +34,10 @@ class Bucket:
         """Count a try."""
         self._left -= 1
 
+    def refund(self) -> None:
+        """Count a try less."""
+        self._left += 1
+
     @property
     def is_full(self) -> bool:
         """Whether it forgot every try."""
@@ -67,6 +71,7 @@ class LoginLimit:
         """Forget the tries of *client*, who knew the password."""
         with self._lock:
             self._clients.pop(client, None)
+            self._all.refund()
 
     def _forget(self) -> None:
         if len(self._clients) >= _MAX_KNOWN:

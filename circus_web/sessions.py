@@ -90,7 +90,7 @@ class Sessions:
         """Return the session in a cookie; ``None`` when it is forged, too old or logged out."""
         body, _, signature = (cookie or "").rpartition(".")
         # Bytes: text that is no ASCII cannot be compared in constant time.
-        if not body or not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
+        if not body or not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(body).encode()):
             return None
         try:
             data: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body))

@@ -14,7 +14,7 @@ from circus_core import __version__
 from circus_web.channels import Row
 from circus_web.console import Console
 from circus_web.feed import Snapshot
-from circus_web.guard import client_of, is_tls
+from circus_web.guard import client_of, headers_of, is_tls
 from circus_web.html import Html
 from circus_web.sessions import Session
 
@@ -52,6 +52,7 @@ class Visit:
         self.console = console
         self.session = session
         self._request = request
+        self._header = headers_of(request.environ)
 
     @property
     def path(self) -> str:
@@ -99,8 +100,7 @@ class Visit:
 
     def header(self, name: str) -> str | None:
         """Return a header of the request."""
-        value = self._request.get_header(name)
-        return None if value is None else str(value)
+        return self._header(name)
 
     def query(self, name: str, default: str = "") -> str:
         """Return a word of the query."""
