@@ -84,7 +84,7 @@ def test_random_concurrent_commands(daemon: Daemon) -> None:
         daemon.wait_status(name, "active" if want.is_running else "stopped")
         wait_for(lambda n=name, c=count: len(daemon.pids(n)) == c, f"{count} processes of {name} (seed {seed})")
     total = sum(want.numprocesses for want in wanted.values() if want.is_running)
-    wait_for(lambda: len(procs.children_of(daemon.pid)) == total, f"{total} children of circusd")
+    wait_for(lambda: len(daemon.child_pids()) == total, f"{total} children of circusd")
 
 
 def collect(client: Wire, count: int) -> list[Reply]:
@@ -158,7 +158,7 @@ def test_commands_in_the_middle_of_a_storm_of_deaths(daemon: Daemon) -> None:
     def storm() -> None:
         rng = random.Random(2)
         while not ended.wait(0.01):
-            children = procs.children_of(daemon.pid)
+            children = daemon.child_pids()
             if children:
                 procs.kill_quietly(rng.choice(children))
 

@@ -20,6 +20,7 @@ from tests.support.ini import Section
 from tests.support.waiting import wait_for
 from tests.support.wire import Events, Reply, Wire
 
+ARBITER = "circus-arbiter"  #: the name of the process that thinks, where circusd is the keeper
 OFF = {"false", "no", "off", "0"}
 
 
@@ -152,11 +153,37 @@ class Daemon(testing.Daemon):
         topic = f"watcher.{name.replace(' ', '_')}.updated"
         return self._open.enter_context(Events(self.pubsub_endpoint, mark, topic))
 
+    # Its own processes
+
+    def arbiters(self) -> list[int]:
+        """Return the pids of its arbiters: one, but while they change; none where it is itself the arbiter."""
+        return [pid for pid in procs.children_of(self.pid) if procs.name_of(pid) == ARBITER and procs.is_alive(pid)]
+
+    @property
+    def arbiter(self) -> int:
+        """The pid of the process that thinks."""
+        found = self.arbiters()
+        return found[0] if found else self.pid
+
+    def child_pids(self) -> list[int]:
+        """Return the pids of the processes that ``circusd`` is the parent of, but its own."""
+        own = self.arbiters()
+        return [pid for pid in procs.children_of(self.pid) if pid not in own]
+
+    def kill(self) -> None:
+        """End ``circusd`` with all that belongs to it so that nothing of it goes on, and nothing is put in order."""
+        os.kill(self.pid, signal.SIGSTOP)
+        for pid in self.arbiters():
+            os.kill(pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait_exit()
+
     # The end
 
     def left_processes(self) -> list[int]:
         """Return the live processes that came from ours, wherever they hang now, but ``circusd`` itself."""
-        found = [pid for pid in procs.descendants_of(os.getpid()) if pid not in self._elsewhere and pid != self.pid]
+        own = {self.pid, *self.arbiters()} if self.is_running else {self.pid}
+        found = [pid for pid in procs.descendants_of(os.getpid()) if pid not in self._elsewhere and pid not in own]
         return [pid for pid in found if procs.is_alive(pid)]
 
     def left_files(self) -> list[str]:

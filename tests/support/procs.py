@@ -68,6 +68,14 @@ def descendants_of(pid: int) -> list[int]:
     return children + [pid for child in children for pid in descendants_of(child)]
 
 
+def name_of(pid: int) -> str:
+    """Return the name that lists of processes show."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def credentials_of(pid: int) -> dict[str, list[int]]:
     """Return real, effective, saved and file-system ids of user and group, and the other groups."""
     lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
