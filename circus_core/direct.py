@@ -139,9 +139,6 @@ class DirectSpawner:
         if known is not None and known.exited is not None:
             del self._children[child]
 
-    def release_output(self, child: ChildId, number: int) -> None:
-        pass  # who read it has closed it
-
     def children(self) -> list[ChildRecord]:
         return [ChildRecord(c.spawned, c.label, c.exited) for c in self._children.values() if c.is_answered]
 

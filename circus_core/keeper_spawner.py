@@ -135,10 +135,6 @@ class KeeperSpawner:
             del self._children[child]
             self._link.send(("acknowledge", child))
 
-    def release_output(self, child: ChildId, number: int) -> None:
-        if child in self._children:
-            self._link.send(("release", child, number))
-
     def children(self) -> list[ChildRecord]:
         return [ChildRecord(c.spawned, c.label, c.exited) for c in self._children.values() if c.is_answered]
 

@@ -165,9 +165,6 @@ class Spawner(Protocol):
     def acknowledge(self, child: ChildId) -> None:
         """Forget a child whose :class:`Exited` was received and acted upon."""
 
-    def release_output(self, child: ChildId, number: int) -> None:
-        """Let go of the pipe behind the child's descriptor *number*, 1 or 2, as well: nobody reads it any more."""
-
     def children(self) -> list[ChildRecord]:
         """Return every child that was not acknowledged, oldest first."""
 

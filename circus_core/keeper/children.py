@@ -102,12 +102,6 @@ class Children:
             del self._known[number]
             close_all(list(child.pipes.values()))
 
-    def release(self, number: int, which: int) -> None:
-        """Close a pipe that nobody reads any more."""
-        child = self._known.get(number)
-        if child is not None and which in child.pipes:
-            os.close(child.pipes.pop(which))
-
     def spawn(self, serial: int, spec: dict[str, Any], fds: Sequence[int]) -> None:
         """Create the process that *spec* describes; *fds* are those that it refers to."""
         pipes: dict[int, int] = {}

@@ -56,7 +56,6 @@ class Keeper:
         self._loop.on_signals(FORWARDED, self._on_signal)
         self._acts: dict[str, Callable[..., object]] = {
             "acknowledge": self._children.acknowledge,
-            "release": self._children.release,
             "drop": self._drop,
             "state": self._keep_states,
             "notify": self._notify,

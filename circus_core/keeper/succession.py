@@ -11,8 +11,9 @@ from circus_core.keeper.arbiters import FIRST_DELAY, LONGEST_DELAY, START_LIMIT,
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
 
-SETTLED: Final = 10.0  #: seconds after which an arbiter that serves counts as one that works
+SETTLED: Final = 1.0  #: seconds after which an arbiter that serves counts as one that works
 _MISSES: Final = 2  #: heartbeats in a row
+_AT_ONCE: Final = 2  #: failures in a row after which the next arbiter is started without a pause
 
 
 class Succession:
@@ -105,11 +106,11 @@ class Succession:
     def _follow(self, dead: Arbiter) -> None:
         if self.is_stopping_alone:
             return
-        if self._failures == 1:
+        if self._failures <= _AT_ONCE:
             log("ERROR", f"the arbiter (pid {dead.pid}) {_how(dead)}; the processes run on, another one is started")
             self._start()
             return
-        delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._failures - 2, 10))
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._failures - _AT_ONCE - 1, 10))
         log(
             "CRITICAL",
             f"the arbiter (pid {dead.pid}) {_how(dead)}, {self._failures} times in a row; the processes run on. "

@@ -35,7 +35,6 @@ TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {
     "attach": (),  # from now on tell of ends and signals
     "spawn": (int, dict),  # serial, what to run
     "acknowledge": (int,),  # child
-    "release": (int, int),  # child, 1 or 2: nobody reads this pipe any more
     "store": (str, int, str),  # name, number in children, metadata; the descriptor beside
     "drop": (str,),  # name
     "sync": (int,),  # serial; answered once all before it is done
