@@ -189,16 +189,19 @@ class Daemon:
             children=self._children,
             faces=self._faces,
         )
-        old, self._arbiter = self._arbiter, Arbiter(
-            config,
-            services,
-            endpoint=self._controller.endpoint.address if self._controller else "",
-            pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
-            load=lambda: self._complete(self._load()),
-            on_end=self._end,
-            reopen_logs=self._reopen_logs,
-            on_stopping=self._on_stopping,
-            left=self._left,
+        old, self._arbiter = (
+            self._arbiter,
+            Arbiter(
+                config,
+                services,
+                endpoint=self._controller.endpoint.address if self._controller else "",
+                pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
+                load=lambda: self._complete(self._load()),
+                on_end=self._end,
+                reopen_logs=self._reopen_logs,
+                on_stopping=self._on_stopping,
+                left=self._left,
+            ),
         )
         if old is not None:
             old.forget()

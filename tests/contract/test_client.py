@@ -99,9 +99,7 @@ def test_late_replies_do_not_stretch_the_deadline(serve: Serve) -> None:
 
 def test_time_out_names_endpoint_and_seconds(tmp_path: Path) -> None:
     client = CircusClient(endpoint=f"ipc://{tmp_path}/none", timeout=0.05)
-    with pytest.raises(
-        CallError, match=rf"^Timed out. No reply from ipc://{tmp_path}/none in 0.05s; is circusd"
-    ):
+    with pytest.raises(CallError, match=rf"^Timed out. No reply from ipc://{tmp_path}/none in 0.05s; is circusd"):
         client.send_message("list")
     client.stop()
 

@@ -135,7 +135,7 @@ def test_vote_that_raises_stands_as_its_exception_and_the_next_is_asked(caplog: 
     assert "extension Raises: hook circus_before_spawn failed" in caplog.text
 
 
-@pytest.mark.parametrize("nonsense", [3, b"no", ["x"], object()], ids=repr)
+@pytest.mark.parametrize("nonsense", [3, b"no", ["x"], object()], ids=["number", "bytes", "list", "object"])
 def test_opinion_of_the_wrong_type_counts_as_an_exception(nonsense: object) -> None:
     class Babbles:
         @hookimpl
