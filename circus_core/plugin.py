@@ -26,6 +26,7 @@ logger: Final = logging.getLogger("circus")
 
 _TOPICS: Final = "watcher."
 _SYNC_PATIENCE: Final = 1.0  #: seconds; a daemon of an earlier version never answers the subscription
+_SYNC_AGAIN: Final = 1.0  #: seconds until a daemon that did not tell its state is asked again
 _FIX_ACTIVE: Final = "write yes or no"
 
 
@@ -72,6 +73,7 @@ class CircusPlugin:
         self.__frames: asyncio.Queue[Sequence[bytes]] = asyncio.Queue()
         self.__sync_topic = f"{SYNC_TOPIC}{uuid.uuid4().hex}".encode()
         self.__names: Mapping[str, str] = {}
+        self.__has_complained = False
         self.__is_stopping = False
         self.__ended = asyncio.Event()
 
@@ -270,8 +272,12 @@ class CircusPlugin:
         try:
             statuses = (await self.call_async("status")).get("statuses", {})
         except CallError as exc:
-            logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
+            if not self.__has_complained:
+                logger.warning("%s: %s; it goes on when the daemon is there", self.label, exc)
+            self.__has_complained = True
+            self.loop.call_later(_SYNC_AGAIN, self.__frames.put_nowait, (self.__sync_topic, b""))
             return
+        self.__has_complained = False
         self.__remember(statuses)
         await self.__guarded(self.handle_sync, dict(statuses))
         logger.info("%s: connected", self.label)
