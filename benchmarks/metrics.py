@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.flood import crowd, flood, meanwhile
 from benchmarks.peers import Circus, Peer
-from benchmarks.running import Failed, Running, running
+from benchmarks.running import Failed, Running, cpu_and_turns, running
 from benchmarks.sampling import all_figures, sampling
 
 Samples = dict[str, list[float]]
@@ -134,9 +135,9 @@ def resident(peer: Peer) -> Samples:
         time.sleep(SETTLING_TIME)
         pids = run.daemon_pids()
         memory = sum(map(_pss, pids)) / 1024
-        before = _spent(pids)
+        before = cpu_and_turns(pids)
         time.sleep(IDLE_TIME)
-        after = _spent(pids)
+        after = cpu_and_turns(pids)
     return {
         "memory with 1000": [memory],
         "idle CPU of 20 s": [after[0] - before[0]],
@@ -144,18 +145,12 @@ def resident(peer: Peer) -> Samples:
     }
 
 
-def _spent(pids: list[int]) -> tuple[float, float]:
-    """Return the milliseconds of CPU that the threads of *pids* had, and how often they were given it."""
-    cpu = turns = 0
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            ran, _waited, slices = map(int, (task / "schedstat").read_text().split())
-            cpu, turns = cpu + ran, turns + slices
-    return cpu / 1e6, float(turns)
-
-
 def _asks(peer: Peer) -> bool:
     return type(peer).asking is not Peer.asking
+
+
+def _logs(peer: Peer) -> bool:
+    return type(peer).configure_writer is not Peer.configure_writer
 
 
 def _commands(peer: Peer) -> bool:
@@ -223,5 +218,37 @@ ALL = [
         {"stats of 1000": "ms"},
         all_figures,
         lambda peer: isinstance(peer, Circus),
+    ),
+    *(
+        Metric(
+            name,
+            f"256 MB of lines of 100 bytes from one process to a file, {how}",
+            {row: "s", f"{row}, CPU a GB": "s"},
+            partial(flood, lines=lines, row=row),
+            _logs,
+        )
+        for name, how, row, lines in (
+            ("flood", "100 kB a write", "256 MB of output", 1000),
+            ("flood-lines", "a line a write", "256 MB, a line a write", 1),
+        )
+    ),
+    Metric(
+        "crowd",
+        "lines of twenty processes to one file, 12.8 MB each, 800 bytes a write, that are broken or missing",
+        {"broken lines of 20 writers": ""},
+        crowd,
+        lambda peer: isinstance(peer, Circus),
+    ),
+    Metric(
+        "meanwhile",
+        "state of everything, and kill -9 of one of 30 to its replacement running, while another process floods a file",
+        {
+            "status in a flood, median": "ms",
+            "status in a flood, p99": "ms",
+            "replacement in a flood, median": "ms",
+            "replacement in a flood, p95": "ms",
+        },
+        meanwhile,
+        lambda peer: _asks(peer) and _logs(peer),
     ),
 ]

@@ -14,6 +14,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,6 +28,18 @@ HIGH = 20_000
 
 class NotHere(Exception):
     """A peer that is not installed, with the remedy."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A program whose output goes to a file.
+
+    :param limit: bytes at which the file is rotated, one old one is kept; 0 for one that grows
+    """
+
+    command: str
+    log: Path
+    limit: int = 0
 
 
 class Peer(ABC):
@@ -43,6 +56,10 @@ class Peer(ABC):
     @abstractmethod
     def configure(self, home: Path, program: Path, count: int) -> list[str]:
         """Write what the daemon needs for *count* processes of *program*, return its command line."""
+
+    def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
+        """Do the same with a *writer* beside these processes."""
+        raise NotHere(f"{self.name} is not configured to write logs")
 
     def status_command(self, home: Path) -> list[str] | None:
         """Return the command line by which a user asks for the state of everything."""
@@ -79,6 +96,16 @@ class Circus(Peer):
             + f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n"
         )
         return [str(self._scripts() / "circusd"), str(home / "circus.ini")]
+
+    def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
+        command = self.configure(home, program, count)
+        rotation = f"stdout_stream.max_bytes = {writer.limit}\nstdout_stream.backup_count = 1\n" * bool(writer.limit)
+        with open(home / "circus.ini", "a") as ini:
+            ini.write(
+                f"[watcher:flood]\ncmd = {writer.command}\n"
+                f"stdout_stream.class = FileStream\nstdout_stream.filename = {writer.log}\n{rotation}"
+            )
+        return command
 
     def status_command(self, home: Path) -> list[str]:
         return [str(self._scripts() / "circusctl"), "--endpoint", f"ipc://{home}/ctl", "status"]
@@ -125,6 +152,15 @@ class Supervisor(Peer):
         )
         return [str(self._scripts() / "supervisord"), "-c", str(home / "supervisord.conf")]
 
+    def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
+        command = self.configure(home, program, count)
+        with open(home / "supervisord.conf", "a") as conf:
+            conf.write(
+                f"[program:flood]\ncommand = {writer.command}\nstderr_logfile = NONE\n"
+                f"stdout_logfile = {writer.log}\nstdout_logfile_maxbytes = {writer.limit}\nstdout_logfile_backups = 1\n"
+            )
+        return command
+
     def status_command(self, home: Path) -> list[str]:
         return [str(self._scripts() / "supervisorctl"), "-c", str(home / "supervisord.conf"), "status"]
 
@@ -159,6 +195,18 @@ class S6(Peer):
         _service_folders(home / "services", program, count)
         return ["s6-svscan", "-c", str(count + 10), str(home / "services")]
 
+    def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
+        command = self.configure(home, program, count)
+        service = home / "services" / "flood"
+        folder = writer.log.with_suffix(".s6")
+        keeper = f"s6-log n1 s{writer.limit or 2**28 - 1} {folder}"
+        writer.log.symlink_to(folder / "current")
+        for place, run in ((service, writer.command), (service / "log", keeper)):
+            place.mkdir()
+            (place / "run").write_text(f"#!/bin/sh\nexec {run}\n")
+            (place / "run").chmod(0o755)
+        return command
+
 
 class Runit(Peer):
     """runsvdir with one runsv for each process."""
@@ -186,6 +234,22 @@ class BareLoop(Peer):
     def configure(self, home: Path, program: Path, count: int) -> list[str]:
         loop = f"[subprocess.Popen([{str(program)!r}]) for _ in range({count})]"
         return [sys.executable, "-c", f"import signal, subprocess; kept = {loop}; signal.pause()"]
+
+    def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
+        """Copy what the writer prints by the simplest loop on a big pipe."""
+        code = (
+            "import fcntl, os, subprocess\n"
+            "read, write = os.pipe()\n"
+            "fcntl.fcntl(read, fcntl.F_SETPIPE_SZ, 1 << 20)\n"
+            f"kept = [subprocess.Popen([{str(program)!r}]) for _ in range({count})]\n"
+            f"kept.append(subprocess.Popen({writer.command.split()!r}, stdout=write))\n"
+            "os.close(write)\n"
+            "buffer = memoryview(bytearray(1 << 20))\n"
+            f"with open({str(writer.log)!r}, 'wb', buffering=0) as file:\n"
+            "    while size := os.readv(read, [buffer]):\n"
+            "        file.write(buffer[:size])\n"
+        )
+        return [sys.executable, "-c", code]
 
 
 def _service_folders(folder: Path, program: Path, count: int) -> None:

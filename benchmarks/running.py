@@ -85,6 +85,16 @@ def _end(process: subprocess.Popen[bytes], signum: int, elsewhere: set[int]) -> 
         time.sleep(0.05)
 
 
+def cpu_and_turns(pids: list[int]) -> tuple[float, float]:
+    """Return the milliseconds of CPU that the threads of *pids* had, and how often they were given it."""
+    cpu = turns = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            ran, _waited, slices = map(int, (task / "schedstat").read_text().split())
+            cpu, turns = cpu + ran, turns + slices
+    return cpu / 1e6, float(turns)
+
+
 def prepare() -> None:
     """Make this process ready to run daemons: none of theirs can hide from us, all may open many files."""
     procs.become_subreaper()

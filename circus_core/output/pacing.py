@@ -10,7 +10,8 @@ import fcntl
 from math import inf
 from typing import Final
 
-PACE: Final = 0.002  #: seconds between two reads of a busy pipe
+PACE: Final = 0.002  #: seconds between two reads of a pipe whose writer fills much of it in that time
+SLOW_PACE: Final = 0.01  #: the same for one whose writer does not
 SMALL_PIPE: Final = 64 * 1024  #: what a pipe is born with
 BIG_PIPE: Final = 1024 * 1024
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
@@ -56,7 +57,9 @@ class Pace:
         if size >= enough:
             return 0.0  # the writer may be waiting for room
         until_full = enough / size * gap if size else inf
-        return min(PACE, max(0.0, until_full - _RESOLUTION))
+        # Far from full: a pipe holds less than its capacity when each write begins a page.
+        pace = min(SLOW_PACE, max(PACE, until_full / 6))
+        return min(pace, max(0.0, until_full - _RESOLUTION))
 
 
 class PipeSizes:

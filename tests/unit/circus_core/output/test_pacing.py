@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from circus_core.output.pacing import BIG_PIPE, PACE, SMALL_PIPE, Pace, PipeSizes
+from circus_core.output.pacing import BIG_PIPE, PACE, SLOW_PACE, SMALL_PIPE, Pace, PipeSizes
 
 
 def test_rare_output_is_read_at_once() -> None:
@@ -22,7 +22,7 @@ def test_many_small_writes_prove_a_pipe_busy() -> None:
 
     delays = [pace.next_read(100, BIG_PIPE, 1.0 + n * PACE / 10) for n in range(6)]
 
-    assert delays == [None, None, None, None, 0.0, PACE]
+    assert delays == [None, None, None, None, 0.0, SLOW_PACE]
 
 
 def test_a_full_pipe_is_busy_at_once() -> None:
@@ -47,6 +47,8 @@ def test_there_is_more_where_all_that_was_asked_for_came() -> None:
         pytest.param(BIG_PIPE // 2, PACE / 4, 0.0, id="full-before-a-pause-would-end"),
         pytest.param(BIG_PIPE // 4, PACE, PACE, id="has-room-for-longer-than-the-pace"),
         pytest.param(BIG_PIPE // 2, 0.0015, 0.00125, id="read-before-it-is-full"),
+        pytest.param(BIG_PIPE // 32, PACE, 4 * PACE, id="fills-an-eighth-meanwhile"),
+        pytest.param(100, PACE, SLOW_PACE, id="a-little-now-and-then"),
     ],
 )
 def test_a_flood_is_read_before_the_pipe_is_full(size: int, gap: float, delay: float) -> None:
@@ -61,9 +63,9 @@ def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
     pace = Pace()
     pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
 
-    assert [pace.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [PACE] * 5 + [
-        None
-    ]
+    assert [pace.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [
+        SLOW_PACE
+    ] * 5 + [None]
     assert not pace.is_busy
 
 

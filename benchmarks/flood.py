@@ -1,0 +1,200 @@
+"""What output costs: a process that prints as fast as it can, what arrives in the log, what else goes on meanwhile.
+
+The logs are in memory where the system has a folder for that, so that the daemon is measured and not the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.peers import Circus, Peer, Writer
+from benchmarks.running import Failed, Running, cpu_and_turns, running
+
+TOTAL = 256_000_000
+LINE = 100
+TIMEOUT = 120.0
+VICTIMS = 30
+OLD_ENOUGH = 1.3  # seconds, as for the other replacements
+ASKING = 5.0  # seconds
+ROTATED_AT = 50_000_000
+
+Samples = dict[str, list[float]]
+
+# writer.py HOME NAME LINES TOTAL: reports to HOME/began as the other processes do, waits until HOME/go is opened,
+# prints so many lines of 100 bytes a write, up to TOTAL bytes; for ever when that is 0.
+WRITER = """
+import itertools, os, struct, sys, time
+home, name, lines, total = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+with open(f"{home}/writers", "a") as pids:
+    pids.write(f"{os.getpid()}\\n")
+now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+report = os.open(f"{home}/began", os.O_WRONLY)
+os.write(report, struct.pack("<qqq", now // 10**9, now % 10**9, os.getpid()))
+os.close(report)
+open(f"{home}/go").close()
+data = b"".join(b"%s %s\\n" % (name.encode(), b"x" * (98 - len(name))) for _ in range(lines))
+for n in itertools.count() if not total else range(total // len(data)):
+    left = data
+    while left:
+        left = left[os.write(1, left):]
+time.sleep(3600)
+"""
+
+
+class Flooding(Peer):
+    """A peer with a writer beside its processes.
+
+    :param folder: where the log is
+    """
+
+    def __init__(self, peer: Peer, folder: Path, lines: int, total: int, limit: int = 0) -> None:
+        self.name = peer.name  # type: ignore[misc]  # it stands for the other
+        self.stop_signal = peer.stop_signal  # type: ignore[misc]
+        self.log = folder / "flood.log"
+        self._peer = peer
+        self._lines = lines
+        self._total = total
+        self._limit = limit
+
+    def version(self) -> str:
+        return self._peer.version()
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        (home / "writer.py").write_text(WRITER)
+        os.mkfifo(home / "go")
+        command = f"{sys.executable} -I -S {home}/writer.py {home} w {self._lines} {self._total}"
+        return self._peer.configure_writer(home, program, count - 1, Writer(command, self.log, self._limit))
+
+    @contextmanager
+    def asking(self, home: Path) -> Iterator[Callable[[], object] | None]:
+        with self._peer.asking(home) as ask:
+            yield ask
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def go(home: Path) -> None:
+    """Let the writers begin."""
+    os.close(os.open(home / "go", os.O_WRONLY))
+
+
+def flood(peer: Peer, *, lines: int, row: str) -> Samples:
+    """Return the seconds, and the CPU seconds a GB of the daemon, for 256 MB to be in the file."""
+    with _folder() as folder, running(Flooding(peer, folder, lines, TOTAL), 2) as run:
+        pids = run.daemon_pids()
+        time.sleep(1.0)
+        before = cpu_and_turns(pids)[0]
+        started = time.monotonic()
+        go(run.home)
+        _wait_for_size(run, folder / "flood.log")
+        took = time.monotonic() - started
+        spent = (cpu_and_turns(pids)[0] - before) / 1000
+    return {row: [took], f"{row}, CPU a GB": [spent / TOTAL * 1e9]}
+
+
+def _wait_for_size(run: Running, path: Path) -> None:
+    limit = time.monotonic() + TIMEOUT
+    size = 0
+    while size < TOTAL:
+        if time.monotonic() > limit:
+            raise Failed(f"{run.peer.name}: {size} of {TOTAL} bytes are in the log after {TIMEOUT:g} s")
+        time.sleep(0.002)
+        size = path.stat().st_size if path.exists() else 0
+
+
+def crowd(peer: Peer) -> Samples:
+    """Return how many lines of twenty writers to one file are broken or missing."""
+    assert isinstance(peer, Circus)
+    with _folder() as folder, running(Crowd(peer, folder), 21) as run:
+        go(run.home)
+        path = folder / "flood.log"
+        _wait_for_size(run, path)
+        whole = path.read_bytes().split(b"\n").count(b"w " + b"x" * (LINE - 3))
+    return {"broken lines of 20 writers": [float(TOTAL // LINE - whole)]}
+
+
+class Crowd(Flooding):
+    """A peer with twenty writers to one file."""
+
+    def __init__(self, peer: Circus, folder: Path) -> None:
+        super().__init__(peer, folder, 8, TOTAL // 20)
+
+    def configure(self, home: Path, program: Path, count: int) -> list[str]:
+        command = super().configure(home, program, 2)
+        with open(home / "circus.ini", "a") as ini:
+            ini.write(f"numprocesses = {count - 1}\n")
+        return command
+
+
+def meanwhile(peer: Peer) -> Samples:
+    """Return what asking and replacing take while a writer floods a file that is rotated."""
+    with (
+        _folder() as folder,
+        running(Flooding(peer, folder, 1000, 0, ROTATED_AT), VICTIMS + 1) as run,
+        _flooding(run) as writer,
+    ):
+        victims = [child.pid for child in run.began if child.pid != writer]
+        asked = sorted(_asked(run))
+        time.sleep(max(0.0, max(child.at for child in run.began) + OLD_ENOUGH - time.monotonic()))
+        replaced = sorted(_replaced(run, pid) for pid in victims)
+    return {
+        "status in a flood, p99": [asked[int(0.99 * len(asked))]],
+        "status in a flood, median": [statistics.median(asked)],
+        "replacement in a flood, median": [statistics.median(replaced)],
+        "replacement in a flood, p95": [replaced[int(0.95 * len(replaced))]],
+    }
+
+
+@contextmanager
+def _flooding(run: Running) -> Iterator[int]:
+    """Let the writer begin, yield its pid, and make sure at the end that it flooded all the time."""
+    (pid,) = map(int, (run.home / "writers").read_text().split())
+    go(run.home)
+    yield pid
+    before = _written(pid)
+    time.sleep(1.0)
+    if _written(pid) == before:
+        raise Failed(f"{run.peer.name}: the writer waits, its output is not taken")
+
+
+def _written(pid: int) -> int:
+    """Return how many bytes a process has written so far."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
+
+
+def _asked(run: Running) -> list[float]:
+    took = []
+    with run.peer.asking(run.home) as ask:
+        assert ask is not None
+        limit = time.monotonic() + ASKING
+        while time.monotonic() < limit:
+            before = time.perf_counter()
+            ask()
+            took.append(1000 * (time.perf_counter() - before))
+            time.sleep(0.001)
+    return took
+
+
+def _replaced(run: Running, pid: int) -> float:
+    time.sleep(random.uniform(0.01, 0.03))
+    killed = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    began = run.children.wait(1, 30)
+    if not began:
+        raise Failed(f"{run.peer.name}: a process was not replaced in 30 s")
+    return 1000 * (began[0].at - killed)
