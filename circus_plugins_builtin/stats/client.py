@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import zmq
@@ -38,8 +38,9 @@ class StatsClient:
         self.socket.linger = 0
         self.socket.rcvhwm = 0
         self.socket.setsockopt(zmq.SUBSCRIBE, _TOPIC.encode())
+        self._end_tunnel: Callable[[], None] = lambda: None
         try:
-            connect(self.socket, endpoint, ssh_server)
+            self._end_tunnel = connect(self.socket, endpoint, ssh_server)
         except BaseException:
             self.stop()
             raise
@@ -67,6 +68,7 @@ class StatsClient:
     def stop(self) -> None:
         """Close the connection. May be called twice."""
         self.socket.close(linger=0)
+        self._end_tunnel()
         if self._own_context is not None:
             self._own_context.term()
 

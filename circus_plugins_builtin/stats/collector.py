@@ -58,3 +58,7 @@ class SocketStatsCollector:
     def collect_stats(self) -> Iterator[dict[str, Any]]:
         """Yield what there is to tell of each socket since this was called last."""
         yield from self._figures.payloads()
+
+    def close(self) -> None:
+        """Count nothing any more. May be called twice."""
+        self._figures.close()

@@ -73,6 +73,7 @@ class Directory:
         self._context: zmq.Context[Any] = zmq.Context()
         self._client: CircusClient | None = None
         self._events: zmq.Socket[bytes] | None = None
+        self._end_tunnel: Callable[[], None] = lambda: None
         self._told_at: float | None = None
         self._next = clock()
         self._is_down = False
@@ -105,6 +106,7 @@ class Directory:
         if self._events is not None:
             self._events.close(linger=0)
             self._events = None
+            self._end_tunnel()
         self._next = self._clock()
 
     def close(self) -> None:
@@ -122,7 +124,7 @@ class Directory:
             self._events.rcvhwm = _MOST_EVENTS
             self._events.setsockopt(zmq.SUBSCRIBE, b"watcher.")
             try:
-                connect(self._events, self._pubsub_endpoint, self._ssh_server)
+                self._end_tunnel = connect(self._events, self._pubsub_endpoint, self._ssh_server)
             except CallError as exc:
                 logger.error("%s; processes are looked up every %g s", exc, _AT_LEAST_EVERY)
             return True

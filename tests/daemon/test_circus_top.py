@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import oracle
+from tests.support import oracle, sshd
 from tests.support.daemon import Daemon
 from tests.support.ini import circus, socket, watcher
+from tests.support.sshd import SshServer
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_for
 
@@ -138,6 +139,20 @@ def test_bad_flags(args: tuple[str, ...]) -> None:
 def test_bad_endpoint() -> None:
     done = top("--endpoint", "nonsense", "--once")
     assert done.returncode == 1 and "write tcp://HOST:PORT or ipc://PATH" in done.stderr
+
+
+@pytest.mark.skipif(sshd.PROGRAM is None, reason="needs sshd: apt-get install openssh-server")
+def test_through_ssh(daemon: Daemon, stats_endpoint: str, tmp_path: Path) -> None:
+    server = SshServer(tmp_path)
+    try:
+        with open(tmp_path / "ssh_config", "a") as config:
+            config.write(f"IdentityFile {server.keyfile}\n")
+        env = {"PATH": f"{server.bin}:{os.environ['PATH']}"}
+        done = top("--endpoint", stats_endpoint, "--ssh", server.address, "--once", env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert all(f" {pid} #" in done.stdout for pid in daemon.pids("web"))
+    finally:
+        server.stop()
 
 
 def test_published_circus_top_shows_our_statistics(daemon: Daemon, stats_endpoint: str) -> None:

@@ -60,6 +60,8 @@ class Feeds:
 
     def close(self) -> None:
         """Close every connection."""
+        for client in self._clients:
+            client.stop()
         self._context.destroy(linger=0)
 
 

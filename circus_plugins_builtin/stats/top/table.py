@@ -80,7 +80,7 @@ def header(shape: Shape, view: View) -> Line:
         at = _SORTED_BY[view.sort]
         titles[at] += mark[view.is_reversed]
     name = "WATCHER" + (mark[not view.is_reversed] if view.sort == "name" else "")
-    text = f"{fit(name, shape.name)} {columns(titles, _FIXED)}"
+    text = f"{fit(name, shape.name - 5)} PROC {columns(titles, _FIXED)}"
     if shape.graph:
         text += " " + fit(f"CPU {_minutes(shape.graph)}", shape.graph)
     if shape.mem_graph:

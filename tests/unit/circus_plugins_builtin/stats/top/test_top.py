@@ -84,7 +84,7 @@ def test_first_lines_sum_up(story: Story) -> None:
     title, summary, header = story.screen()[:3]
     assert title.startswith(f"Circus Top  {ENDPOINT}")
     assert summary == "watchers 3 (1 stopped)  processes 3  CPU 46.0%  mem 9.3%"
-    assert header.split()[:7] == ["WATCHER▲", "STATE", "CPU%", "MEM%", "RSS", "AGE", "REST"]
+    assert header.split()[:8] == ["WATCHER▲", "PROC", "STATE", "CPU%", "MEM%", "RSS", "AGE", "REST"]
 
 
 def test_nothing_yet() -> None:
