@@ -17,7 +17,13 @@ code = main(sys.argv[1:])
 print("code", code, "heavy", *sorted(set({heavy}) & set(sys.modules)))
 """
 
-WORDS = {"add": ["w", "sleep 1"], "get": ["w", "env"], "set": ["w", "max_age", "3"], "signal": ["w", "HUP"]}
+WORDS = {
+    "add": ["w", "sleep 1"],
+    "get": ["w", "env"],
+    "set": ["w", "max_age", "3"],
+    "signal": ["w", "HUP"],
+    "publish": ["w", "a"],
+}
 
 
 @pytest.mark.parametrize("name", [name for name in Registry().command_names() if name != "listen"])
