@@ -219,6 +219,10 @@ class OutputChannel(Channel):
     def __init__(self, argument: str = "") -> None:
         super().__init__(argument)
         self._is_asked = asyncio.Event()
+        self._note = ""
+
+    def cells(self, system: System) -> Mapping[str, Mapping[str, str]]:
+        return {"output": {"note": self._note}}
 
     def rows(self, system: System) -> Iterator[Row]:
         return iter(())
@@ -235,22 +239,19 @@ class OutputChannel(Channel):
             try:
                 reply = await ask("logs", timeout=_LONGEST + 5, **source, **more)
             except AskError as exc:
-                self._say(str(exc))
+                self._note = str(exc)
                 await asyncio.sleep(_AGAIN)
                 more = {"lines": _FIRST_LINES} if "after" not in more else more
                 continue
             else:
                 gap = [{"gap": True}] if reply.get("gaps") else []
                 self.document.add_lines([*gap, *map(_line, reply["lines"])])
-                self._say("; ".join(f"{name}: {why}" for name, why in reply.get("unkept", {}).items()))
+                self._note = "; ".join(f"{name}: {why}" for name, why in reply.get("unkept", {}).items())
                 more = {"lines": _MOST_LINES, "after": reply["cursor"], "wait": _LONGEST}
             finally:
                 self._is_asked.set()
                 changed()
             await asyncio.sleep(_PAUSE)
-
-    def _say(self, text: str) -> None:
-        self.document.put_cells("output", {"note": text})
 
 
 _CONTROLS: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")

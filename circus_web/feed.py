@@ -83,7 +83,7 @@ class Feed:
     async def until_known(self, seconds: float) -> bool:
         """Wait for the first look at the daemon, and return whether it is up."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.sync.synced.wait(), seconds)
+            await asyncio.wait_for(self.sync.looked.wait(), seconds)
         return self.system.is_up
 
     def changed(self) -> None:

@@ -57,7 +57,7 @@ class Sync:
         self._is_table_wanted = False
         self._status_due = asyncio.Event()
         self._table_due = asyncio.Event()
-        self.synced = asyncio.Event()
+        self.looked = asyncio.Event()  #: set once it is known whether the daemon answers
 
     async def run(self) -> None:
         """Follow the daemon, through its restarts, until cancelled."""
@@ -123,6 +123,7 @@ class Sync:
             if self.system.is_up or self.system.why_down != str(exc):
                 logger.info("%s: %s", self.system.endpoint, exc)
             self.system.is_up, self.system.why_down = False, str(exc)
+        self.looked.set()
         self._on_change()
 
     async def _look_at(self, name: str) -> None:
@@ -140,7 +141,6 @@ class Sync:
             await self._take_sockets()
             self.system.take_table((await self._asker.ask("stats"))["infos"])
         self.system.is_up = True
-        self.synced.set()
 
     async def _take_sockets(self) -> None:
         self.system.sockets = (await self._asker.ask("listsockets")).get("sockets", [])

@@ -149,6 +149,7 @@ def poll(visit: Visit) -> Answer:
         asked = None
     if not isinstance(asked, dict) or len(asked) > _MAX_CHANNELS:
         return as_json({"ok": False, "message": "since is an object of channels and versions"}, 400)
+    visit.console.is_up(visit.endpoint)  # waits for the first look at it
     messages = [visit.console.poll(visit.endpoint, str(key), str(since)) for key, since in asked.items()]
     return as_json(f"[{','.join(messages)}]")
 

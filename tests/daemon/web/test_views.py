@@ -1,0 +1,426 @@
+"""What the console shows and does, over plain HTTP as a browser without scripts uses it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import signal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.console import Answer, ConsoleServer, Visitor
+from tests.support.daemon import Daemon
+from tests.support.flavour import Flavour
+from tests.support.ini import circus, socket, watcher
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def visitor(running: ConsoleServer) -> Visitor:
+    """Somebody who is logged in, and connected to the only daemon."""
+    return running.logged_in()
+
+
+def shown(answer: Answer) -> str:
+    """Return the text of a page."""
+    return html.unescape(re.sub(r"<[^>]+>", " ", answer.body))
+
+
+def polled(visitor: Visitor, channel: str, since: str = "") -> dict[str, Any]:
+    """Return what a page without a WebSocket is told."""
+    answer = visitor.get(f"/poll?since={quote(json.dumps({channel: since}))}", headers={"Accept": "application/json"})
+    assert answer.status == 200, answer.body
+    (message,) = answer.json  # type: ignore[misc]
+    return dict(message)
+
+
+# Watchers
+
+
+def test_index_lists_watchers_with_their_state(daemon: Daemon, visitor: Visitor) -> None:
+    daemon.call("add", name="resting", cmd="sleep 1")
+    page = wait_for(lambda: (p := visitor.get("/")).body.count('data-row="w:') == 2 and p, "both watchers to be listed")
+    assert '<a href="watcher?name=web"' in page.body
+    assert re.search(r'aria-checked="true"[^>]*aria-label="web runs"', page.body)
+    assert re.search(r'aria-checked="false"[^>]*aria-label="resting runs"', page.body)
+
+
+def test_toggle_stops_and_starts_at_once(daemon: Daemon, visitor: Visitor) -> None:
+    assert visitor.do("stop", name="web").json == {"ok": True, "message": "web stops"}
+    daemon.wait_status("web", "stopped")
+    wait_for(lambda: "is-stopped" in visitor.get("/").body, "the page to show it")
+    visitor.do("start", name="web")
+    daemon.wait_status("web", "active")
+    wait_for(lambda: "is-active" in visitor.get("/").body, "the page to show it")
+
+
+def test_button_without_scripts_leads_back_with_a_message(visitor: Visitor) -> None:
+    answer = visitor.post("/do", {"button": "do=incr&name=web", "back": "watcher?name=web"})
+    assert (answer.status, answer.headers["Location"]) == (303, "./watcher?name=web")
+    assert "one process more for web" in shown(visitor.get("/watcher?name=web"))
+    assert "one process more for web" not in shown(visitor.get("/watcher?name=web"))
+
+
+def test_refused_command_shows_its_reason(daemon: Daemon, visitor: Visitor) -> None:
+    answer = visitor.do("incr", name="nobody")
+    assert answer.status == 409
+    assert "nobody" in str(answer.json)
+    visitor.post("/do", {"button": "do=incr&name=nobody"})
+    assert "nobody not found" in shown(visitor.get("/"))
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"do": "fly"}, {"do": "kill", "name": "web"}, {"do": "kill", "name": "web", "pid": "x"}]
+)
+def test_button_that_makes_no_sense_is_refused(visitor: Visitor, form: dict[str, str]) -> None:
+    answer = visitor.post("/do", form, headers={"Accept": "application/json"})
+    assert answer.status in {400, 409}
+    assert answer.json["ok"] is False  # type: ignore[index]
+
+
+def test_processes_are_added_removed_and_ended(daemon: Daemon, visitor: Visitor) -> None:
+    visitor.do("incr", name="web")
+    first, _ = sorted(daemon.wait_ready("web", 2).values())
+    wait_for(lambda: visitor.get("/watcher?name=web").body.count('data-row="p:') == 2, "two processes on the page")
+    visitor.do("kill", name="web", pid=str(first))
+    assert first not in daemon.wait_ready("web", 2, without=first).values()
+    visitor.do("decr", name="web")
+    wait_for(lambda: len(daemon.pids("web")) == 1, "one process to be left")
+
+
+def test_signal_is_sent_to_one_process(daemon: Daemon, visitor: Visitor) -> None:
+    pid = daemon.wait_ready("web")[1]
+    visitor.do("signal", name="web", pid=str(pid), signum="KILL")
+    assert daemon.wait_ready("web", without=pid)
+    last = daemon.call("status", name="web", long=True)["watchers"]["web"]["last_exit"]
+    assert (last["pid"], last["exit_code"]) == (pid, -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("do", ["restart", "reload", "restart-all", "reload-all"])
+def test_restart_and_reload_replace_processes(daemon: Daemon, visitor: Visitor, do: str) -> None:
+    old = daemon.wait_ready("web")[1]
+    assert visitor.do(do, name="web").status == 200
+    assert daemon.wait_ready("web", without=old)
+
+
+def test_configuration_is_read_anew(daemon: Daemon, visitor: Visitor) -> None:
+    daemon.write(watcher("web"), watcher("more"))
+    assert visitor.do("reloadconfig").status == 200
+    daemon.wait_status("more", "active")
+
+
+def test_watcher_is_removed(daemon: Daemon, visitor: Visitor) -> None:
+    visitor.do("rm", name="web")
+    wait_for(lambda: daemon.call("list")["watchers"] == [], "it to be gone")
+    wait_for(lambda: 'data-row="w:web"' not in visitor.get("/").body, "it to be gone from the page")
+    page = visitor.get("/watcher?name=web")
+    assert page.status == 404
+    assert "there is no watcher 'web'" in shown(page)
+
+
+def test_what_is_wrong_stands_first_with_the_reason(daemon: Daemon, console: ConsoleServer) -> None:
+    bad = watcher("bad", cmd='/bin/sh -c "exit 7"')
+    gone = watcher("gone", cmd="/no/such/program", max_retry=1)
+    daemon.start(watcher("aaa"), bad, gone, watcher("zzz"), wait=False)
+    daemon.wait_status("gone", "stopped")
+    console.start()
+    visitor = console.logged_in()
+    page = wait_for(lambda: "exit code 7" in (p := visitor.get("/")).body and p, "the page to tell of it")
+    assert re.findall(r'data-row="w:(\w+)"', page.body) == ["bad", "gone", "aaa", "zzz"]
+    text = shown(page)
+    assert "Needs attention" in text and "/no/such/program" in text
+    assert "exit code 7" in shown(visitor.get("/watcher?name=bad"))
+
+
+# Adding
+
+
+def test_watcher_is_added_and_started(daemon: Daemon, visitor: Visitor) -> None:
+    form = {
+        "name": "new one", "cmd": "sleep", "args": "1000", "numprocesses": "2", "env": "A=1\r\nB=two words",
+        "more": "graceful_timeout = 3\r\nrespawn = no", "start": "1",
+    }  # fmt: skip
+    answer = visitor.post("/add", form)
+    assert (answer.status, answer.headers["Location"]) == (303, "./watcher?name=new%20one")
+    daemon.wait_status("new one", "active")
+    options = daemon.call("options", name="new one")["options"]
+    assert options["env"] == {"A": "1", "B": "two words"}
+    assert (options["graceful_timeout"], options["respawn"], options["numprocesses"]) == (3.0, False, 2)
+    assert visitor.get("/watcher?name=new%20one").status == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ({"name": "", "cmd": "sleep 1"}, "write the name of the watcher"),
+        ({"name": "x", "cmd": " "}, "write the command line to run"),
+        ({"name": "x", "cmd": "sleep 1", "numprocesses": "many"}, "whole number"),
+        ({"name": "x", "cmd": "sleep 1", "env": "novalue"}, "write NAME=value"),
+        ({"name": "x", "cmd": "sleep 1", "more": "gracful_timeout = 3"}, "did you mean graceful_timeout?"),
+        ({"name": "x", "cmd": "sleep 1", "more": "respawn"}, "write option = value"),
+        ({"name": "WEB", "cmd": "sleep 1"}, "already exist"),
+        ({"name": "x", "cmd": "sleep '"}, "quot"),
+    ],
+)
+def test_watcher_that_cannot_be_is_not_added(
+    daemon: Daemon, visitor: Visitor, form: dict[str, str], complaint: str
+) -> None:
+    answer = visitor.post("/add", form)
+    assert answer.status == 422
+    assert complaint in shown(answer)
+    assert f'value="{form["cmd"]}"' in html.unescape(answer.body), "what was typed is still there"
+    assert daemon.call("list")["watchers"] == ["web"]
+
+
+# Options
+
+
+def test_options_show_values_with_their_meaning(visitor: Visitor) -> None:
+    page = visitor.get("/options?name=web")
+    assert 'name="option:stop_signal" value="TERM"' in page.body
+    assert "Signal that asks a process to end." in shown(page)
+    assert "replaces the processes" in shown(page)
+
+
+def test_changed_options_are_set_and_nothing_else(daemon: Daemon, visitor: Visitor) -> None:
+    pid = daemon.wait_ready("web")[1]
+    form = {"option:graceful_timeout": "2.5", "option:stop_signal": "INT", "option:numprocesses": "1"}
+    answer = visitor.post("/options?name=web", form)
+    assert answer.status == 303
+    assert "changed graceful_timeout, stop_signal" in shown(visitor.get("/options?name=web"))
+    options = daemon.call("options", name="web")["options"]
+    assert (options["graceful_timeout"], options["stop_signal"]) == (2.5, signal.SIGINT)
+    assert daemon.pids("web") == [pid]
+
+
+def test_wrong_option_is_shown_where_it_is_and_nothing_is_set(daemon: Daemon, visitor: Visitor) -> None:
+    answer = visitor.post("/options?name=web", {"option:graceful_timeout": "soon", "option:max_retry": "9"})
+    assert answer.status == 422
+    assert re.search(r'value="soon"[^>]*aria-invalid="true"', answer.body)
+    assert "write a number of seconds" in shown(answer)
+    assert daemon.call("options", name="web")["options"]["max_retry"] != 9
+
+
+def test_what_only_the_daemon_finds_wrong_is_shown_too(visitor: Visitor) -> None:
+    answer = visitor.post("/options?name=web", {"option:uid": "nosuchuser"})
+    assert answer.status == 422
+    assert "nosuchuser" in shown(answer)
+
+
+# Sockets, extensions, events, output
+
+
+def test_sockets_are_listed(daemon: Daemon, console: ConsoleServer) -> None:
+    daemon.start(socket("public"), watcher("web"))
+    console.start()
+    page = console.logged_in().get("/sockets")
+    port = daemon.call("listsockets")["sockets"][0]["port"]
+    assert "public" in shown(page) and f"127.0.0.1:{port}" in shown(page)
+
+
+def test_extensions_are_listed(visitor: Visitor) -> None:
+    text = shown(visitor.get("/extensions"))
+    assert "circus.commands" in text and "FileStream" in text and "circus.console" in text
+
+
+def test_events_are_listed_the_newest_first(daemon: Daemon, visitor: Visitor) -> None:
+    visitor.get("/events")
+    daemon.call("incr", name="web", waiting=True)
+    page = wait_for(lambda: "tag-spawn" in (p := visitor.get("/events")).body and p, "the event to be listed")
+    assert f"pid {max(daemon.pids('web'))}" in shown(page)
+    assert "spawn" in shown(visitor.get("/events?name=web"))
+    assert "tag-spawn" not in visitor.get("/events?name=other").body
+
+
+def test_output_is_shown_and_followed(daemon: Daemon, console: ConsoleServer) -> None:
+    script = daemon.home / "count"
+    script.write_text("#!/bin/sh\nn=0\nwhile :; do n=$((n+1)); echo line $n; sleep 0.1; done\n")
+    script.chmod(0o755)
+    daemon.start(watcher("web", cmd=str(script), log_ring="64K"))
+    console.start()
+    visitor = console.logged_in()
+    page = wait_for(lambda: "line 1" in (p := visitor.get("/output?name=web")).body and p, "the first lines")
+    pid = daemon.pids("web")[0]
+    assert "line 1" in visitor.get(f"/output?name=web&pid={pid}").body
+    version = json.loads(html.unescape(re.search(r'data-live="([^"]*)"', page.body)[1]))["output:web"]  # type: ignore[index]
+    news = wait_for(lambda: polled(visitor, "output:web", version).get("lines"), "more lines")
+    assert "whole" not in polled(visitor, "output:web", version)
+    assert all(re.fullmatch(r"line \d+", line["message"]) for line in news)
+
+
+def test_output_that_is_not_kept_says_how_to_keep_it(daemon: Daemon, console: ConsoleServer) -> None:
+    daemon.start(watcher("web"))
+    console.start()
+    visitor = console.logged_in()
+    page = visitor.get("/output?name=web")
+    assert "log_ring" in shown(page)
+    assert visitor.do("keep-output", name="web").status == 200
+    wait_for(lambda: "ready" in visitor.get("/output?name=web").body, "its output to be kept")
+
+
+# Live data without a WebSocket
+
+
+def test_poll_tells_what_changed_since(daemon: Daemon, visitor: Visitor) -> None:
+    first = polled(visitor, "index:")
+    assert first["whole"] and first["up"]
+    assert [row[1] for row in first["rows"]] == ["w:web"]
+    daemon.call("stop", name="web", waiting=True)
+    told = wait_for(lambda: (m := polled(visitor, "index:", first["v"])).get("rows") and m, "the change to be told")
+    assert "whole" not in told
+    assert "is-stopped" in told["rows"][0][2]
+
+
+def test_poll_tells_of_processes_that_come_and_go(daemon: Daemon, visitor: Visitor) -> None:
+    first = polled(visitor, "watcher:web")
+    pid = daemon.pids("web")[0]
+    daemon.call("kill", name="web", pid=pid, waiting=True)
+    told = wait_for(lambda: (m := polled(visitor, "watcher:web", first["v"])).get("gone") and m, "it to be told")
+    assert told["gone"] == [f"p:{pid}"]
+    assert any(row[1].startswith("p:") for row in told["rows"])
+
+
+@pytest.mark.parametrize("since", ["", "nothing.1", "x", "0.99999", "..", "-1"])
+def test_poll_after_an_unknown_version_tells_everything(visitor: Visitor, since: str) -> None:
+    assert polled(visitor, "index:", since)["whole"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["[]", "5", "{", '{"nowhere:":""}', '{"part:nothing":""}', json.dumps(dict.fromkeys(map(str, range(99)), ""))],
+)
+def test_poll_that_makes_no_sense_is_refused(visitor: Visitor, query: str) -> None:
+    answer = visitor.get(f"/poll?since={quote(query)}", headers={"Accept": "application/json"})
+    assert answer.status in {400, 404}
+
+
+def test_figures_come_without_circusd_stats(daemon: Daemon, visitor: Visitor) -> None:
+    def figures() -> object:
+        cells = polled(visitor, "watcher:web").get("cells", {})
+        return next((cell for row, cell in cells.items() if row.startswith("p:") and cell["rss"][-1] in "KM"), None)
+
+    assert wait_for(figures, "figures of the process")
+
+
+def test_history_goes_on_when_the_page_is_loaded_again(visitor: Visitor) -> None:
+    def count() -> int:
+        answer = visitor.get("/history?name=web", headers={"Accept": "application/json"})
+        return len(answer.json["watcher"]["t"])  # type: ignore[index]
+
+    visitor.get("/watcher?name=web")
+    wait_for(lambda: (polled(visitor, "watcher:web"), count() >= 2)[1], "two samples", timeout=20)
+
+
+# Connecting
+
+
+def test_disconnected_visitor_is_led_to_the_connect_page(visitor: Visitor) -> None:
+    assert visitor.post("/disconnect", {}).headers["Location"] == "./connect"
+    answer = visitor.get("/")
+    assert (answer.status, answer.headers["Location"]) == (303, "./connect")
+    assert visitor.get("/poll?since={}", headers={"Accept": "application/json"}).status == 409
+
+
+def test_one_of_several_daemons_is_chosen(daemon: Daemon, console: ConsoleServer, which_circusd: Flavour) -> None:
+    daemon.start(watcher("ours"))
+    other = Daemon(which_circusd)
+    try:
+        other.start(watcher("theirs"))
+        console.start("--endpoint", other.endpoint)
+        visitor = console.logged_in()
+        assert visitor.get("/").headers["Location"] == "./connect"
+        page = visitor.get("/connect").body
+        assert daemon.endpoint in page and other.endpoint in page
+        assert visitor.post("/connect", {"endpoint": other.endpoint}).status == 303
+        assert "theirs" in shown(visitor.get("/"))
+        visitor.post("/connect", {"endpoint": daemon.endpoint})
+        assert "ours" in shown(visitor.get("/"))
+    finally:
+        console.close()
+        other.close()
+
+
+def test_daemon_that_is_gone_leads_to_the_connect_page_and_back(daemon: Daemon, visitor: Visitor) -> None:
+    assert visitor.get("/").status == 200
+    daemon.stop()
+    answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice", timeout=20)
+    assert "circusd does not answer at" in shown(answer)
+    assert "Traceback" not in answer.body
+    daemon.launch(str(daemon.config))
+    daemon.wait_until_up()
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again", timeout=20)
+    assert "web" in shown(visitor.get("/"))
+
+
+def test_daemon_that_is_not_there_yet_is_found(daemon: Daemon, console: ConsoleServer) -> None:
+    daemon.write(watcher("web"))
+    console.start()
+    visitor = console.visitor()
+    visitor.get(console.link.removeprefix(console.url.rstrip("/")))
+    assert visitor.get("/").status == 503
+    daemon.launch(str(daemon.config))
+    daemon.wait_until_up()
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it", timeout=20)
+
+
+def test_hanging_daemon_does_not_hold_up_other_pages(daemon: Daemon, visitor: Visitor) -> None:
+    assert visitor.get("/").status == 200
+    daemon.signal(signal.SIGSTOP)
+    try:
+        answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice", timeout=20)
+        assert "does not answer" in shown(answer)
+        assert visitor.get("/connect").status == 200
+    finally:
+        daemon.signal(signal.SIGCONT)
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again", timeout=20)
+
+
+# Within circusd
+
+
+@pytest.fixture
+def within(daemon: Daemon) -> ConsoleServer:
+    """A console that the daemon runs."""
+    console = ConsoleServer(daemon.home, daemon.endpoint)
+    daemon.start(circus(httpd=True, httpd_port=0), watcher("web"), env=console.environ)
+    found = wait_for(lambda: re.search(r"Open (http://\S+/)login", daemon.output), "the console to say where it is")
+    console.url = found[1]
+    return console
+
+
+def test_daemon_runs_the_console_when_asked_to(daemon: Daemon, within: ConsoleServer) -> None:
+    visitor = within.logged_in()
+    assert "circushttpd" in shown(visitor.get("/"))
+    assert daemon.call("options", name="circushttpd")["options"]["singleton"] is True
+    (managed,) = daemon.call("listsockets")["sockets"]
+    assert managed["name"] == "circushttpd"
+    assert within.url.endswith(f":{managed['port']}/")
+
+
+def test_session_outlives_the_console(daemon: Daemon, within: ConsoleServer) -> None:
+    visitor = within.logged_in()
+    old = daemon.pids("circushttpd")
+    daemon.call("restart", name="circushttpd", waiting=True)
+    assert daemon.pids("circushttpd") != old
+    assert visitor.get("/").status == 200
+
+
+def test_unix_socket_can_be_listened_on(daemon: Daemon) -> None:
+    import http.client
+    import socket as sockets
+
+    console = ConsoleServer(daemon.home, daemon.endpoint)
+    path = daemon.home / "http"
+    section = socket("console", path=path)
+    command = f"circushttpd --endpoint {daemon.endpoint} --fd $(circus.sockets.console)"
+    daemon.start(section, watcher("console", cmd=command, use_sockets=True, copy_env=True), env=console.environ)
+    wait_for(lambda: "Ctrl-C" in daemon.output, "the console to listen")
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = sockets.socket(sockets.AF_UNIX)
+    connection.sock.connect(str(path))
+    connection.request("GET", "/login")
+    assert connection.getresponse().status == 200
+    connection.close()
