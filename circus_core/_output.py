@@ -53,6 +53,11 @@ class WatcherOutput:
             self._services.pump.close_target(target)
         self._targets.clear()
 
+    def reopen(self) -> None:
+        """Open the targets of the streams anew, as log rotation expects."""
+        for target in self._targets.values():
+            self._services.pump.reopen_target(target)
+
     def stream(self, name: str) -> Stream | None:
         """Return the stream called ``stdout`` or ``stderr`` while it is open."""
         return self._made[name][1] if name in self._targets else None

@@ -185,6 +185,7 @@ class Watcher:
     def reload(self, *, graceful: bool = True, sequential: bool = False) -> PendingChange:
         """Desire other processes in the place of those that run."""
         self._services.faces.before_reload(self)
+        self._actual.output.reopen()
         if not graceful:
             return self.restart()
         stopped = not self._desired.is_running or self.state is WatcherState.STOPPED

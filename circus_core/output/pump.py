@@ -137,6 +137,10 @@ class Pump:
         """Have every stream open its target anew."""
         self._post(self._reopen)
 
+    def reopen_target(self, target: Target) -> None:
+        """Have one stream open its target anew."""
+        self._post(target.reopen)
+
     def lost(self, watcher: str) -> int:
         """Return how many bytes of a watcher no stream took."""
         return self._losses.of(watcher)

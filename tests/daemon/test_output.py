@@ -65,7 +65,7 @@ def test_the_last_output_of_a_process_is_written_before_its_exit_is_told(daemon:
         assert f"last {pid}" in lines(path)
 
 
-@pytest.mark.parametrize("how", ["SIGUSR1", "reload"])
+@pytest.mark.parametrize("how", ["SIGUSR1", "reload", "reload of one"])
 def test_streams_are_opened_anew(daemon: Daemon, web: Talker, how: str) -> None:
     path, old = daemon.home / "out.log", daemon.home / "out.log.old"
     daemon.start(web.section(**{"stdout_stream.filename": path}))
@@ -77,7 +77,7 @@ def test_streams_are_opened_anew(daemon: Daemon, web: Talker, how: str) -> None:
     if how == "SIGUSR1":
         daemon.signal(signal.SIGUSR1)
     else:
-        daemon.call("reload", waiting=True)
+        daemon.call("reload", waiting=True, **({"name": "web"} if how == "reload of one" else {}))
     wait_for(path.exists, "a new file")
     web.says("two")
 
