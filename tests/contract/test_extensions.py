@@ -86,7 +86,7 @@ def test_every_argument_of_a_command_is_documented(name: str) -> None:
 def test_command_is_alone_in_a_file_of_its_name(name: str) -> None:
     module = type(REGISTRY.command(name)).__module__
 
-    assert module.rpartition(".")[2] == name
+    assert module.rpartition(".")[2] == name.replace("-", "_")
 
 
 @pytest.mark.parametrize("name", STREAMS)
