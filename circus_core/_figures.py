@@ -14,6 +14,7 @@ class Figures(NamedTuple):
     :param vms: bytes of its address space
     :param rss: bytes of it that are in memory
     :param threads: how many it has
+    :param title: what the kernel calls it: another one says that it became another program
     """
 
     pid: int
@@ -26,3 +27,4 @@ class Figures(NamedTuple):
     vms: int | None
     rss: int | None
     threads: int = 1
+    title: bytes = b""

@@ -7,7 +7,6 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Final
 
 from circus_core._figures import Figures
@@ -15,6 +14,7 @@ from circus_core._figures import Figures
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _ENOUGH: Final = 4096  # bytes: more than ``stat`` ever has, and than a program's name
+_MUCH: Final = 1 << 16  # bytes
 _HAS_LISTS: Final = os.path.exists("/proc/thread-self/children")  # some kernels are built without
 _OTHER_DESCRIPTORS: Final = 100  # that whoever keeps processes open has besides
 
@@ -35,9 +35,19 @@ def _read(path: str) -> bytes:
 
 def _read_list(path: str) -> bytes:
     """Return the content of a list that may be long, b"" when there is none."""
-    with suppress(FileNotFoundError, ProcessLookupError), open(path, "rb", buffering=0) as file:
-        return file.readall()
-    return b""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    found = b""
+    try:
+        while part := os.read(fd, _MUCH):
+            found += part
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(fd)
+    return found
 
 
 def read_figures(pid: int) -> Figures | None:
@@ -120,7 +130,8 @@ class KeptOpen:
 
 def _figures(pid: int, data: bytes, boot_time: float) -> Figures:
     # The name in parentheses may hold anything, parentheses and spaces too.
-    fields = data[data.rindex(b")") + 2 :].split(None, 22)
+    end = data.rindex(b")")
+    fields = data[end + 2 :].split(None, 22)
     birth = int(fields[19])
     return Figures(
         pid,
@@ -133,6 +144,7 @@ def _figures(pid: int, data: bytes, boot_time: float) -> Figures:
         int(fields[20]),  # vms
         int(fields[21]) * _PAGE,  # rss
         int(fields[17]),  # threads
+        data[data.index(b"(") + 1 : end],  # title
     )
 
 

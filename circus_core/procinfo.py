@@ -6,7 +6,7 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -30,6 +30,7 @@ ProcessInfo = dict[str, Any]
 
 _SHORTEST: Final = 0.1  # seconds; in less the kernel's clock of processor time ticks too seldom
 _FORGOTTEN: Final = 900.0  # seconds after which a process that nobody asks for is dropped
+_UNITS: Final = "KMGTPEZY"
 _NAMES_HOLD: Final = 10.0  # seconds; a program may change its name at any time
 
 
@@ -44,6 +45,7 @@ class _Sample:
 @dataclass(frozen=True, slots=True)
 class _Names:
     birth: float
+    title: bytes
     command: str
     user: str
     until: float
@@ -55,8 +57,8 @@ class Sampler:
     May be used by several threads.
 
     :param clock: seconds, monotonic
-    :param is_periodic: the same processes are sampled over and over: keep a descriptor of each, and the names of its
-        program and its user for some seconds
+    :param is_periodic: the same processes are sampled over and over: keep a descriptor of each, and forget what is
+        not sampled any more
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_periodic: bool = False) -> None:
@@ -88,8 +90,13 @@ class Sampler:
                     children = [self._info(child, now) for child in below.get(pid, ())]
                     info = self._info(known[pid], now, children)
                 result[pid] = GONE if info is None or _is_younger(info, min_age) else info
-            self._forget_old(now)
+            self._forget_old(now, known)
             return result
+
+    @property
+    def known(self) -> list[int]:
+        """The pids of the processes that it remembers."""
+        return list(self._samples)
 
     def close(self) -> None:
         """Let go of the processes, and of what is known of them."""
@@ -121,18 +128,17 @@ class Sampler:
         return info
 
     def _names_of(self, figures: Figures, now: float) -> _Names:
-        names = self._names.get(figures.pid) if self._kept_open else None
-        if names is None or names.birth != figures.birth or now > names.until:
+        names = self._names.get(figures.pid)
+        if names is None or names.birth != figures.birth or names.title != figures.title or now > names.until:
             command = _source.read_command(figures.pid)
-            names = _Names(
+            names = self._names[figures.pid] = _Names(
                 birth=figures.birth,
+                title=figures.title,
                 command=UNREADABLE if command is None else os.path.basename(command),
                 user=_user_name(_source.read_uid(figures.pid)),
-                # What has just begun is about to become another program, or another user.
+                # What has just begun is about to become another user.
                 until=now + _NAMES_HOLD if figures.pid in self._samples else -inf,
             )
-            if self._kept_open:
-                self._names[figures.pid] = names
         return names
 
     def _percent(self, figures: Figures, cpu_time: float, now: float) -> float:
@@ -147,8 +153,11 @@ class Sampler:
         self._samples[figures.pid] = _Sample(figures.birth, cpu_time, now, percent)
         return percent
 
-    def _forget_old(self, now: float) -> None:
-        old = [pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN]
+    def _forget_old(self, now: float, sampled: Mapping[int, object]) -> None:
+        if self._kept_open:
+            old = self._samples.keys() - sampled.keys()
+        else:
+            old = {pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN}
         for pid in old:
             del self._samples[pid]
             self._names.pop(pid, None)
@@ -168,12 +177,8 @@ def human_size(amount: int) -> str:
     """Return bytes as the protocol shows them: ``10B``, ``9.77K``, ``3.00G``."""
     if amount < 1024:
         return f"{amount}B"
-    size = float(amount)
-    for unit in "KMGTPEZ":
-        size /= 1024
-        if size < 1024:
-            return f"{size:.2f}{unit}"
-    return f"{size / 1024:.2f}Y"
+    power = min(len(_UNITS), (amount.bit_length() - 1) // 10)
+    return f"{amount / (1 << 10 * power):.2f}{_UNITS[power - 1]}"
 
 
 def human_cpu_time(seconds: float) -> str:

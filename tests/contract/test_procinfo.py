@@ -173,3 +173,15 @@ def test_program_that_becomes_another_one_changes_its_name() -> None:
         assert one(sampler, process.pid)["cmdline"] == "sleep"
         process.kill()
     sampler.close()
+
+
+def test_sampler_of_many_that_come_and_go_forgets_them() -> None:
+    sampler = Sampler(is_periodic=True)
+    for _ in range(20):
+        with subprocess.Popen(["/bin/sleep", "60"]) as process:
+            sampler.sample([os.getpid(), process.pid], with_children=False)
+            process.kill()
+    sampler.sample([os.getpid()], with_children=False)
+    assert sampler.known == [os.getpid()]
+    sampler.close()
+    assert sampler.known == []
