@@ -107,7 +107,7 @@ def test_consumer_finds_a_daemon_that_was_restarted(restartable: Daemon) -> None
 
 
 def test_loop_over_a_consumer_closes_it_when_it_is_left(daemon: Daemon) -> None:
-    daemon.start(circus(check_delay=0.5), watcher("web", cmd="/bin/sh -c 'sleep 0.3'"))
+    daemon.start(circus(check_delay=0.5), watcher("web", cmd="sleep 0.3"))
     consumer = CircusConsumer([""], endpoint=daemon.pubsub_endpoint)
     events = consumer.iter_messages()
 
