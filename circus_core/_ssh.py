@@ -14,11 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import weakref
-from collections.abc import Callable
-from typing import Any, Final
-
-import zmq
+from typing import Final
 
 from circus_core.errors import CallError
 
@@ -34,18 +30,6 @@ _OPTIONS: Final = (
 _FIRST_PAUSE: Final = 0.5  #: seconds before a broken tunnel is made anew; doubled each time
 _LONGEST_PAUSE: Final = 30.0  #: seconds
 _END_LIMIT: Final = 2.0  #: seconds that ssh has to end
-
-
-def connect(socket: zmq.Socket[Any], endpoint: str, server: str, keyfile: str | None = None) -> Callable[[], None]:
-    """Connect *socket* to *endpoint*, as seen from *server* (``user@host[:port]``).
-
-    :returns: ends the tunnel, which else ends with *socket*
-    :raises CallError: the tunnel could not be made
-    """
-    tunnel = Tunnel(endpoint, server, keyfile)
-    weakref.finalize(socket, tunnel.close)
-    socket.connect(tunnel.url)
-    return tunnel.close
 
 
 class Tunnel:

@@ -6,6 +6,7 @@ import json
 import math
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -56,11 +57,12 @@ class Connection:
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
     ) -> None:
+        self._address, self._end_tunnel = _reach(endpoint, ssh_server, ssh_keyfile)
+        weakref.finalize(self, self._end_tunnel)
         self._own_context = zmq.Context() if context is None else None
         self.context: zmq.Context[Any] = self._own_context or context or zmq.Context()
         self.endpoint = endpoint
         self.timeout = timeout * 1000  #: milliseconds, as ever
-        self._ssh = (ssh_server, ssh_keyfile)
         self._is_stopped = False
         try:
             self._connect()
@@ -72,20 +74,19 @@ class Connection:
         """Close the connection. May be called twice."""
         self._is_stopped = True
         self._disconnect()
+        self._end_tunnel()
         if self._own_context is not None:
             self._own_context.term()
 
     def _connect(self) -> None:
-        self._end_tunnel: Callable[[], None] = lambda: None
         self.socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
         self.socket.identity = uuid.uuid4().hex.encode()
         self.socket.linger = 0
-        self._end_tunnel = connect(self.socket, self.endpoint, *self._ssh)
+        _connect(self.socket, self._address)
 
     def _disconnect(self) -> None:
         """Drop what could not be sent: a command that was given up is not done hours later, when a daemon starts."""
         self.socket.close(linger=0)
-        self._end_tunnel()
 
     def _prepare(self, message: Any) -> tuple[str, bytes]:
         """Give *message* an ``id``; return that and the bytes to send."""
@@ -189,12 +190,24 @@ def connect(
     :returns: ends the tunnel; without a call it ends when *socket* is collected
     :raises CallError: the endpoint cannot be used, or the tunnel could not be made
     """
-    try:
-        if ssh_server is None:
-            socket.connect(endpoint)
-            return lambda: None
-        from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import
+    address, end_tunnel = _reach(endpoint, ssh_server, ssh_keyfile)
+    weakref.finalize(socket, end_tunnel)
+    _connect(socket, address)
+    return end_tunnel
 
-        return _ssh.connect(socket, endpoint, ssh_server, ssh_keyfile)
+
+def _reach(endpoint: str, ssh_server: str | None, ssh_keyfile: str | None) -> tuple[str, Callable[[], None]]:
+    """Return the address that leads to *endpoint*, and what ends the tunnel to it, if there is one."""
+    if ssh_server is None:
+        return endpoint, lambda: None
+    from circus_core import _ssh  # noqa: PLC0415 - only who tunnels pays for the import
+
+    tunnel = _ssh.Tunnel(endpoint, ssh_server, ssh_keyfile)
+    return tunnel.url, tunnel.close
+
+
+def _connect(socket: zmq.Socket[Any], address: str) -> None:
+    try:
+        socket.connect(address)
     except zmq.ZMQError as exc:
-        raise CallError(f"endpoint {endpoint!r}: {exc}; write tcp://HOST:PORT or ipc://PATH") from exc
+        raise CallError(f"endpoint {address!r}: {exc}; write tcp://HOST:PORT or ipc://PATH") from exc

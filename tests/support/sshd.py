@@ -9,6 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from tests.support import procs
 from tests.support.ports import free_ports
 from tests.support.waiting import wait_for
 
@@ -59,12 +60,14 @@ class SshServer:
         wait_for(self._listens, f"sshd to listen; it says: {self.log}")
 
     def stop(self) -> None:
-        """End it, with every login."""
+        """End it, with every login and what a login runs."""
         assert self._process is not None
-        for pid in Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split():
-            os.kill(int(pid), 15)
+        logins = procs.descendants_of(self._process.pid)
         self._process.terminate()
         self._process.wait(10)
+        for pid in logins:
+            procs.kill_quietly(pid)
+        wait_for(lambda: not any(map(procs.is_alive, logins)), "the logins to end")
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
