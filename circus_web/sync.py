@@ -24,6 +24,7 @@ from circus_web.system import System
 logger: Final = logging.getLogger("circus.console")
 
 _QUICK: Final = 2.0  #: seconds between two looks at the daemon while somebody looks at us
+_SOON: Final = 0.3  #: seconds between two looks while processes are on their way out
 _SLOW: Final = 15.0  #: seconds between two samples while nobody does
 _SETTLE: Final = 0.05  #: seconds to wait for more events before asking about one
 _RETRY: Final = 1.0  #: seconds between two tries to reach a daemon that is gone
@@ -102,7 +103,8 @@ class Sync:
             if not self.system.is_up:
                 await _wait(self._status_due, _RETRY)
                 continue
-            pause = max(_QUICK if self._is_watched else _SLOW, 50 * took)
+            usual = _QUICK if self._is_watched else _SLOW
+            pause = max(_SOON if self._is_watched and self.system.leaving() else usual, 50 * took)
             if await _wait(self._status_due, pause):
                 await asyncio.sleep(max(_SETTLE, min(_QUICK, 10 * took)))
 
@@ -119,6 +121,7 @@ class Sync:
                 self._is_all_stale = False
                 self.system.take_status(await self._asker.ask("status", long=True))
                 await self._take_sockets()
+            await self._see_off()
         except AskError as exc:
             if self.system.is_up or self.system.why_down != str(exc):
                 logger.info("%s: %s", self.system.endpoint, exc)
@@ -131,6 +134,17 @@ class Sync:
             self.system.take_report(name, await self._asker.ask("status", name=name, long=True))
         except AskError:
             self.refresh()  # it may have been removed
+
+    async def _see_off(self) -> None:
+        """Find out which of the processes that were told to end are gone."""
+        leaving = self.system.leaving()
+        if len(leaving) > _FEW:
+            self._is_table_wanted = True
+            self._table_due.set()
+            return
+        for watched in leaving:
+            with contextlib.suppress(AskError):
+                self.system.take_pids(watched, (await self._asker.ask("list", name=watched.name))["pids"])
 
     async def _begin(self) -> None:
         """Learn everything of a daemon that was not there before."""

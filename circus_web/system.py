@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -184,6 +184,17 @@ class System:
             watched.structure += 1
         watched.processes = table
         watched.measure(now)
+
+    def leaving(self) -> list[Watched]:
+        """Return the watchers that have processes on their way out; not of all of these an event tells the end."""
+        return [w for w in self.watchers.values() if any(p.is_stopping for p in w.processes.values())]
+
+    def take_pids(self, watched: Watched, pids: Collection[int]) -> None:
+        """Drop the processes of a watcher that are not among *pids*."""
+        gone = watched.processes.keys() - set(pids)
+        for pid in gone:
+            del watched.processes[pid]
+        watched.structure += bool(gone)
 
     def _measure(self, now: float) -> None:
         sums = [(watched.cpu or 0.0, watched.mem or 0.0) for watched in self.watchers.values()]
