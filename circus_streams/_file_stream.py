@@ -38,7 +38,6 @@ class BaseFileStream(CallableStream):
         return self._time_format is None
 
     def open(self) -> None:
-        self._file.log = self.write_log
         self._file.open()
 
     def reopen(self) -> None:

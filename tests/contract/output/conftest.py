@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from circus_core.output import Pump
-from circus_core.output.journal import Journal
 from tests.support.output import open_fds
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture(params=["plain", "journal"])
-def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
+@pytest.fixture
+def pump() -> Iterator[Pump]:
     before = len(open_fds())
-    pump = Pump(journal=Journal.create() if request.param == "journal" else None)
+    pump = Pump()
     pump.start()
     yield pump
     pump.stop(1.0)
