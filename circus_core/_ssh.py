@@ -94,6 +94,7 @@ class Tunnel:
             except CallError:
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            _end(self._process)
             self._process, pause = process, _FIRST_PAUSE
         _end(self._process)  # closed while it was made anew
 

@@ -51,6 +51,8 @@ class SshServer:
             f"Port {self._port}\nListenAddress 127.0.0.1\nHostKey {self._folder}/hostkey\n"
             f"AuthorizedKeysFile {self._folder}/authorized_keys\nStrictModes no\nUsePAM no\nPidFile none\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+            # What the user has a shell run at each login is not ours to wait for, nor to end in the middle.
+            f"SetEnv HOME={self._folder}\n"
         )
         assert PROGRAM is not None
         with open(self._folder / "log", "ab") as log:
