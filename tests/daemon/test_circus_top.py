@@ -156,8 +156,8 @@ def test_through_ssh(daemon: Daemon, stats_endpoint: str, tmp_path: Path) -> Non
 
 
 def test_published_circus_top_shows_our_statistics(daemon: Daemon, stats_endpoint: str) -> None:
-    pids = daemon.pids("web")
     theirs = str(oracle.scripts() / "circus-top")
     with Terminal(theirs, "--endpoint", stats_endpoint, lines=50, base=THEIR_ENV) as terminal:
-        terminal.wait_for("Circus Top", "web", "two_words", *map(str, pids), "(circusd)", "(circusd-stats)", "sockets")
+        # No pid: it draws only the characters that changed, so that a number is seldom written whole.
+        terminal.wait_for("Circus Top", "web", "two_words", "(circusd)", "(circusd-stats)", "sockets")
         assert "Traceback" not in terminal.text

@@ -97,15 +97,15 @@ def test_clients_reach_a_daemon_behind_ssh(reached: Daemon, server: SshServer) -
     asyncio.run(scenario())
 
 
-def test_tunnel_ends_with_its_client(reached: Daemon, server: SshServer) -> None:
-    folders = set(Path(tempfile.gettempdir()).glob("circus-ssh-*"))
+def test_tunnel_ends_with_its_client(reached: Daemon, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(reached.home))
     client = CircusClient(endpoint=reached.endpoint, ssh_server=server.address, ssh_keyfile=str(server.keyfile))
     client.send_message("status")
     assert len(tunnels()) == 1
     client.stop()
 
     wait_for(lambda: not tunnels(), "ssh to end")
-    assert set(Path(tempfile.gettempdir()).glob("circus-ssh-*")) == folders
+    assert list(reached.home.glob("circus-ssh-*")) == []
 
 
 def test_tunnel_that_broke_is_made_again(reached: Daemon, server: SshServer) -> None:
