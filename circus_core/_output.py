@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from circus_core.interfaces import Chunk, Stream
 from circus_core.options import StreamConfig, WatcherConfig
-from circus_core.outlets import OUTPUTS, outlet, own_output, ring_size
+from circus_core.outlets import OUTPUTS, has_pipe, ring_size
 from circus_core.output import Target, Token, make_stream
 from circus_core.process import Process
 from circus_core.services import Services, logger
@@ -32,7 +32,7 @@ class WatcherOutput:
         self._rings.resize(ring_size(config))
         for name, target in list(self._targets.items()):
             # What still has a pipe goes on writing to it until it is replaced.
-            conf = outlet(config, name) or own_output(name)
+            conf = _stream_of(config, name) or _own(name)
             if conf == self._made[name][0]:
                 self._services.pump.set_on_error(target, config.stream_on_error)
                 continue
@@ -43,7 +43,7 @@ class WatcherOutput:
     def open(self) -> None:
         """Open the streams that are not open yet."""
         for name in OUTPUTS:
-            conf = outlet(self._config, name)
+            conf = _stream_of(self._config, name)
             if conf is not None and name not in self._targets:
                 self._open(name, conf)
 
@@ -78,7 +78,7 @@ class WatcherOutput:
             if fd is None:
                 continue
             if name not in self._targets:
-                self._open(name, outlet(self._config, name) or own_output(name))
+                self._open(name, _stream_of(self._config, name) or _own(name))
             token = self._services.pump.add(
                 fd,
                 self._targets[name],
@@ -112,6 +112,16 @@ class WatcherOutput:
             stream = _Unmade(f"{conf.class_name!r} cannot be made: {exc}")
         self._made[name] = conf, stream
         self._targets[name] = self._services.pump.target(stream, name=where, on_error=self._config.stream_on_error)
+
+
+def _stream_of(config: WatcherConfig, name: str) -> StreamConfig | None:
+    conf: StreamConfig | None = getattr(config, f"{name}_stream")
+    return conf if conf is not None or not has_pipe(config, name) else _own(name)
+
+
+def _own(name: str) -> StreamConfig:
+    """Return the stream that passes output on to ``circusd``'s own."""
+    return StreamConfig("FileStream", {"filename": f"/dev/{name}"})
 
 
 class _Unmade(Stream):

@@ -10,7 +10,7 @@ from circus_core import command_line
 from circus_core.inheritance import descriptors_for
 from circus_core.machine import resolve_credentials
 from circus_core.options import WatcherConfig
-from circus_core.outlets import outlet
+from circus_core.outlets import has_pipe
 from circus_core.services import Services
 from circus_core.spawner import SpawnRequest, Stdio
 from circus_core.states import Wid
@@ -50,4 +50,4 @@ def _limit(value: int | None) -> tuple[int, int]:
 def _output(config: WatcherConfig, name: str) -> Stdio:
     if getattr(config, f"close_child_{name}"):
         return Stdio.NULL
-    return Stdio.PIPE if outlet(config, name) is not None else Stdio.INHERIT
+    return Stdio.PIPE if has_pipe(config, name) else Stdio.INHERIT

@@ -202,9 +202,9 @@ class Pump:
             self._pipes.finish(pipe)
         self._open.clear()
         for target, writer in [(target, target.close()) for target in list(self._targets)]:
-            if not writer.is_hung():
-                writer.join(max(0.0, deadline - self._timers.clock()))
-            target.abandon(writer)
+            left = 0.0 if writer.is_hung() else max(0.0, deadline - self._timers.clock())
+            if not writer.join(left):
+                target.abandon(writer)
         self._targets.clear()
         self._is_stopping = True
 

@@ -75,9 +75,10 @@ class Writer:
             self._is_ending = True
             self._changed.notify()
 
-    def join(self, timeout: float) -> None:
-        """Wait for the thread's end."""
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread's end, and tell whether it came."""
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def is_hung(self) -> bool:
         """Whether it has been at one item for long."""

@@ -7,30 +7,29 @@ from typing import Any
 import pytest
 
 from circus_core.options import StreamConfig, WatcherConfig
-from circus_core.outlets import outlet, ring_size
+from circus_core.outlets import has_pipe, ring_size
 
 FILE = StreamConfig("FileStream", {"filename": "/tmp/x"})
-OWN = StreamConfig("FileStream", {"filename": "/dev/stdout"})
+CLOSED = {"close_child_stdout": True, "close_child_stderr": True}
 
 
 @pytest.mark.parametrize(
-    ("options", "stdout", "size"),
+    ("options", "has_stdout", "has_stderr", "size"),
     [
-        pytest.param({}, None, 0, id="inherits"),
-        pytest.param({"stdout_stream": FILE}, FILE, 65536, id="a-stream-is-kept"),
-        pytest.param({"stderr_stream": FILE}, None, 65536, id="the-other-stream"),
-        pytest.param({"stdout_stream": FILE, "log_ring": 100}, FILE, 100, id="as-much-as-is-said"),
-        pytest.param({"stdout_stream": FILE, "log_ring": 0}, FILE, 0, id="turned-off"),
-        pytest.param({"log_ring": 100}, OWN, 100, id="without-a-stream-it-is-passed-on"),
-        pytest.param({"log_ring": 0}, None, 0, id="turned-off-without-a-stream"),
-        pytest.param({"log_ring": 100, "close_child_stdout": True}, None, 100, id="closed"),
-        pytest.param(
-            {"log_ring": 100, "close_child_stdout": True, "close_child_stderr": True}, None, 0, id="both-closed"
-        ),
+        pytest.param({}, False, False, 0, id="inherits"),
+        pytest.param({"stdout_stream": FILE}, True, False, 65536, id="a-stream-is-kept"),
+        pytest.param({"stderr_stream": FILE}, False, True, 65536, id="the-other-stream"),
+        pytest.param({"stdout_stream": FILE, "log_ring": 100}, True, True, 100, id="as-much-as-is-said-of-both"),
+        pytest.param({"stdout_stream": FILE, "log_ring": 0}, True, False, 0, id="turned-off"),
+        pytest.param({"log_ring": 100}, True, True, 100, id="without-a-stream"),
+        pytest.param({"log_ring": 0}, False, False, 0, id="turned-off-without-a-stream"),
+        pytest.param({"log_ring": 100, "close_child_stdout": True}, False, True, 100, id="one-is-closed"),
+        pytest.param({"log_ring": 100, **CLOSED}, False, False, 0, id="both-are-closed"),
+        pytest.param({"stdout_stream": FILE, **CLOSED}, False, False, 0, id="closed-in-spite-of-a-stream"),
     ],
 )
-def test_outlet_and_ring(options: dict[str, Any], stdout: StreamConfig | None, size: int) -> None:
+def test_pipes_and_rings(options: dict[str, Any], has_stdout: bool, has_stderr: bool, size: int) -> None:
     config = WatcherConfig(name="web", **options)
 
-    assert outlet(config, "stdout") == stdout
+    assert (has_pipe(config, "stdout"), has_pipe(config, "stderr")) == (has_stdout, has_stderr)
     assert ring_size(config) == size
