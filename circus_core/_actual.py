@@ -47,7 +47,7 @@ class Actual:
         self.processes: dict[Wid, Process] = {}
         self.observed = Observed(processes=self.processes)
         self.pacing = Pacing(services.check_delay, self.observed.not_before)
-        self.output = WatcherOutput(config, services)
+        self.output = WatcherOutput(config, services, key)
         self.is_abandoned = False
         self.since = time.time()
         self.reason: str | None = None

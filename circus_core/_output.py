@@ -17,7 +17,8 @@ from circus_core.spawner import Spawned
 class WatcherOutput:
     """Opens a watcher's streams when it starts, closes them when it stops, joins its processes to them."""
 
-    def __init__(self, config: WatcherConfig, services: Services) -> None:
+    def __init__(self, config: WatcherConfig, services: Services, key: int) -> None:
+        self._key = key
         self._config = config
         self._services = services
         self._targets: dict[str, Target] = {}
@@ -87,6 +88,7 @@ class WatcherOutput:
                 pid=process.pid,
                 name=name,
                 rings=self._rings,
+                child=process.child,
             )
             tokens.append(token)
             self._joined[name].add(token)
@@ -111,7 +113,9 @@ class WatcherOutput:
             logger.error("[%s] class = %r cannot be made: %s; its output is lost", where, conf.class_name, exc)
             stream = _Unmade(f"{conf.class_name!r} cannot be made: {exc}")
         self._made[name] = conf, stream
-        self._targets[name] = self._services.pump.target(stream, name=where, on_error=self._config.stream_on_error)
+        self._targets[name] = self._services.pump.target(
+            stream, name=where, on_error=self._config.stream_on_error, owner=(self._key, 1 if name == "stdout" else 2)
+        )
 
 
 def _stream_of(config: WatcherConfig, name: str) -> StreamConfig | None:

@@ -52,11 +52,14 @@ def restore_actual(actual: Actual, left: LeftWatcher, adopt: Callable[[Process, 
     :param adopt: takes charge of a process
     """
     _restore_facts(actual, left.record)
-    if actual.state is not WatcherState.STOPPED or left.children:
+    has_output = actual.key in actual.services.pump.owners_waiting()
+    if actual.state is not WatcherState.STOPPED or left.children or has_output:
         actual.output.open()
     now = actual.services.clock()
     for child, label in left.children:
         adopt(_process(child, label, left.record.processes.get(child.spawned.child), now), child.spawned)
+    if actual.state is WatcherState.STOPPED and not left.children:
+        actual.output.close()
 
 
 def _restore_facts(actual: Actual, record: WatcherRecord) -> None:

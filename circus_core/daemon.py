@@ -27,7 +27,7 @@ from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
 from circus_core.options import CircusConfig
-from circus_core.output import Pump
+from circus_core.output import Pump, open_journal
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
 from circus_core.records import End
@@ -83,7 +83,7 @@ class Daemon:
         self._own_context: zmq.Context[Any] | None = None
         self._given = dict(sockets or {})
         self._faces = faces or Bare()
-        self._pump = Pump()
+        self._pump = Pump(journal=open_journal(spawner))
         self._hooks = hooks or Hooks(registry)
         self._children = Children()
         self._sockets = SocketSet(spawner)
@@ -129,11 +129,12 @@ class Daemon:
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
         self._hooks.notify("circus_config_read", config=self._config)
-        self._pump.start()
         self._ended = asyncio.get_running_loop().create_future()
         await self._spawner.open(self._children.told)
         await self._bind_endpoints()
         await self._make_arbiter()
+        self._pump.resume()
+        self._pump.start()
         on_ready()
         await self._begin()
         while await self._ended is not End.QUIT:

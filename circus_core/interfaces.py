@@ -52,6 +52,7 @@ __all__ = [
     "Terminal",
     "WatcherHandle",
     "WatcherReport",
+    "WriteLog",
 ]
 
 Reply = dict[str, Any]
@@ -150,6 +151,16 @@ class Terminal(Protocol):
         """Print ``error: <text>`` on standard error."""
 
 
+class WriteLog(Protocol):
+    """Where a stream notes its writes to regular files, so that another process can tell whether they were made."""
+
+    def intend(self, path: str, fd: int, data: bytes | memoryview) -> None:
+        """Note that *data* is about to be appended to the file *fd* at *path*."""
+
+    def done(self, size: int) -> None:
+        """Note that the first *size* bytes of it were appended, whole lines."""
+
+
 class Stream(ABC):
     """Takes the bytes that processes write; never on the event loop.
 
@@ -158,6 +169,7 @@ class Stream(ABC):
     """
 
     may_block: bool = True  #: read after each call: ``False`` promises that ``write`` goes to a regular file
+    write_log: WriteLog | None = None  #: set before ``open``, where output is to outlive the daemon
     takes_raw: bool = False  #: read with ``may_block``: ``write_raw`` is called in place of ``write``
 
     def open(self) -> None:

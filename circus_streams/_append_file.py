@@ -11,6 +11,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from circus_core.errors import ShortWriteError
+from circus_core.interfaces import WriteLog
 
 _INHERITED: Final = {"/dev/stdout": 1, "/dev/stderr": 2}
 _NEVER_MOVED: Final = (*_INHERITED, "/dev/fd/", "/proc/")
@@ -28,6 +29,7 @@ class AppendFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.may_block = True  #: read after ``open()``
+        self.log: WriteLog | None = None  #: told of each write to a regular file
         self._is_regular = False
         self._fd: int | None = None
         self._lock: _Lock | None = None
@@ -111,6 +113,21 @@ class AppendFile:
         return self._fd
 
     def _write(self, fd: int, lines: bytes | memoryview) -> None:
+        if self.log is None:
+            self._append(fd, lines)
+            return
+        self.log.intend(self.path, fd, lines)
+        done = 0
+        try:
+            self._append(fd, lines)
+            done = len(lines)
+        except ShortWriteError as exc:
+            done = len(lines) - exc.untaken
+            raise
+        finally:
+            self.log.done(done)
+
+    def _append(self, fd: int, lines: bytes | memoryview) -> None:
         size = os.write(fd, lines)
         if size == len(lines):
             return

@@ -38,6 +38,7 @@ class BaseFileStream(CallableStream):
         return self._time_format is None
 
     def open(self) -> None:
+        self._file.log = self.write_log
         self._file.open()
 
     def reopen(self) -> None:

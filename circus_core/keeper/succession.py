@@ -72,6 +72,7 @@ class Succession:
         if arbiter is not self.serving:
             return None
         self._loop.forget("heartbeat")
+        self._loop.forget("settled")
         self.serving = None
         if arbiter.leaves:
             return _shell_code(arbiter.exit_code)

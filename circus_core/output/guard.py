@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from circus_core.errors import ShortWriteError
-from circus_core.interfaces import Chunk, Stream
+from circus_core.interfaces import Chunk, Stream, WriteLog
 from circus_core.output.faults import Faults
 
 
@@ -16,8 +16,10 @@ class GuardedStream:
     A stream that could not be opened is tried again with each chunk.
     """
 
-    def __init__(self, stream: Stream, faults: Faults) -> None:
+    def __init__(self, stream: Stream, faults: Faults, log: WriteLog | None = None) -> None:
         self._stream = stream
+        if log is not None:
+            stream.write_log = log
         self.faults = faults
         self._is_open = False
 

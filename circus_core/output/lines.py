@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, Protocol
 
 MAX_LINE: Final = 64 * 1024  #: a longer line is delivered in parts
 HOLD: Final = 2.0  #: seconds that an unfinished line waits for its end: longer than a busy machine halts who writes it
 READ_SIZE: Final = 1024 * 1024
 
 
+class Buffer(Protocol):
+    """What pipes are read into, one after the other; where output outlives this process it keeps notes."""
+
+    def open_slot(self, child: int, number: int) -> tuple[int, bytes]:
+        """Return a slot for a pipe, and the unfinished line that another process left of it.
+
+        :param child: the Spawner's number of the process
+        :param number: 1 or 2, what the pipe is to it
+        """
+
+    def close_slot(self, slot: int) -> None:
+        """Free a slot."""
+
+    def read(self, slot: int, fd: int, tail: bytes, limit: int = READ_SIZE) -> tuple[int, memoryview, bytes]:
+        """Read once from *fd*, which is non-blocking; :meth:`settle` has to follow.
+
+        :param tail: the unfinished line so far
+        :param limit: read no more bytes than this
+        :returns: how many bytes were read, 0 at the end of the pipe; the whole lines, valid until the next
+            read; the unfinished line now
+        :raises BlockingIOError: nothing is there
+        """
+
+    def refill(self, slot: int, tail: bytes) -> memoryview:
+        """Return an unfinished line to be delivered as it is; :meth:`settle` has to follow."""
+
+    def settle(self, slot: int, tail: bytes) -> None:
+        """Note that the lines are delivered, and that *tail* is the unfinished one now."""
+
+
 class LineBuffer:
-    """One buffer that all pipes are read into, one after the other.
+    """A buffer that ends with this process.
 
     The unfinished line of a pipe goes in front, what is read follows it: what is delivered is one piece
     of memory, never copied.
@@ -21,15 +51,19 @@ class LineBuffer:
         self._bytes = bytearray(MAX_LINE + READ_SIZE)
         self._view = memoryview(self._bytes)
 
-    def read(self, fd: int, tail: bytes, limit: int = READ_SIZE) -> tuple[int, memoryview, bytes]:
-        """Read once from *fd*, which is non-blocking.
+    def open_slot(self, child: int, number: int) -> tuple[int, bytes]:
+        return 0, b""
 
-        :param tail: the unfinished line so far
-        :param limit: read no more bytes than this
-        :returns: how many bytes were read, 0 at the end of the pipe; the whole lines, valid until the next
-            read; the unfinished line now
-        :raises BlockingIOError: nothing is there
-        """
+    def close_slot(self, slot: int) -> None:
+        pass
+
+    def refill(self, slot: int, tail: bytes) -> memoryview:
+        return memoryview(tail)
+
+    def settle(self, slot: int, tail: bytes) -> None:
+        pass
+
+    def read(self, slot: int, fd: int, tail: bytes, limit: int = READ_SIZE) -> tuple[int, memoryview, bytes]:
         start = len(tail)
         size = os.readv(fd, [self._view[start : start + limit]])
         self._view[:start] = tail

@@ -10,7 +10,7 @@ import termios
 from enum import Enum
 from functools import partial
 
-from circus_core.output.lines import HOLD, LineBuffer
+from circus_core.output.lines import HOLD, Buffer
 from circus_core.output.pacing import BIG_PIPE, SMALL_PIPE, Pace, PipeSizes
 from circus_core.output.rings import WatcherRings
 from circus_core.output.targets import Source, Target
@@ -30,12 +30,19 @@ class Pipe:
     """One pipe and where its lines go.
 
     :param rings: keep the newest of them
+    :param child: the Spawner's number of the process
     """
 
-    __slots__ = ("fd", "held_since", "is_big", "is_held", "pace", "rings", "source", "tail", "target", "waits")
+    __slots__ = (
+        "child", "fd", "held_since", "is_big", "is_held", "pace", "rings", "slot", "source", "tail", "target", "waits",
+    )  # fmt: skip
 
-    def __init__(self, fd: int, source: Source, target: Target, rings: WatcherRings | None = None) -> None:
+    def __init__(
+        self, fd: int, source: Source, target: Target, rings: WatcherRings | None = None, child: int = 0
+    ) -> None:
         self.fd = fd
+        self.child = child
+        self.slot = -1
         self.source = source
         self.target = target
         self.rings = rings
@@ -50,16 +57,25 @@ class Pipe:
 class Pipes:
     """All open pipes. Everything here happens on the pump's thread."""
 
-    def __init__(self, selector: selectors.BaseSelector, timers: Timers) -> None:
+    def __init__(self, selector: selectors.BaseSelector, timers: Timers, buffer: Buffer) -> None:
         self._selector = selector
         self._timers = timers
-        self._buffer = LineBuffer()
+        self._buffer = buffer
         self._sizes = PipeSizes()
 
     def add(self, pipe: Pipe) -> None:
         """Begin to read *pipe*."""
         os.set_blocking(pipe.fd, False)
+        pipe.slot, tail = self._buffer.open_slot(pipe.child, 1 if pipe.source.name == "stdout" else 2)
+        self._take_tail(pipe, tail)
         self._wait_for(pipe, Waits.KERNEL)
+
+    def resume(self, pipe: Pipe, lines: bytes, tail: bytes) -> None:
+        """Deliver *lines* that another process had read of *pipe*, of which *tail* is unfinished."""
+        if lines:
+            _deliver(pipe, memoryview(lines))
+        self._take_tail(pipe, tail)
+        self._buffer.settle(pipe.slot, tail)
 
     def move(self, pipe: Pipe, target: Target) -> None:
         """Send what comes from now on to another target."""
@@ -95,7 +111,7 @@ class Pipes:
     def _transfer(self, pipe: Pipe, limit: int) -> int | None:
         """Read once, deliver whole lines and return how many bytes were read, ``None`` at the end of the pipe."""
         try:
-            size, lines, tail = self._buffer.read(pipe.fd, pipe.tail, limit)
+            size, lines, tail = self._buffer.read(pipe.slot, pipe.fd, pipe.tail, limit)
         except BlockingIOError:
             return 0
         if tail and (lines or not pipe.tail):
@@ -103,7 +119,13 @@ class Pipes:
         pipe.tail = tail
         if lines:
             _deliver(pipe, lines)
+        self._buffer.settle(pipe.slot, tail)
         return size or None
+
+    def _take_tail(self, pipe: Pipe, tail: bytes) -> None:
+        pipe.tail = tail
+        if tail:
+            self._hold(pipe)
 
     def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
         if pipe.pace.is_busy:
@@ -139,10 +161,12 @@ class Pipes:
     def _flush(self, pipe: Pipe) -> None:
         tail, pipe.tail = pipe.tail, b""
         if tail:
-            _deliver(pipe, memoryview(tail))
+            _deliver(pipe, self._buffer.refill(pipe.slot, tail))
+            self._buffer.settle(pipe.slot, b"")
 
     def _close(self, pipe: Pipe) -> None:
         self._flush(pipe)
+        self._buffer.close_slot(pipe.slot)
         self._wait_for(pipe, Waits.NOTHING)
         if pipe.is_big:
             self._shrink(pipe)

@@ -14,8 +14,11 @@ from itertools import count
 from threading import Lock, Thread
 from typing import Final, NewType
 
-from circus_core.interfaces import Stream
+from circus_core.interfaces import Chunk, Stream
+from circus_core.output.account import NO_ACCOUNT, Account, LedgerAccount
 from circus_core.output.faults import FaultReport, Faults, Losses
+from circus_core.output.journal import Journal
+from circus_core.output.lines import LineBuffer
 from circus_core.output.pacing import PACE
 from circus_core.output.pipes import Pipe, Pipes
 from circus_core.output.rings import Rings, WatcherRings
@@ -49,13 +52,16 @@ class Pump:
 
     Every method may be called from any thread and returns at once, but :meth:`stop`. What they ask for is
     done in the order of the calls. ``rings`` keep the newest output in memory.
+
+    :param journal: keeps for the next process what was read and is not yet written
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, journal: Journal | None = None) -> None:
         self.rings: Final = Rings()
+        self._journal = journal
         self._timers = Timers(clock)
         self._selector = selectors.DefaultSelector()
-        self._pipes = Pipes(self._selector, self._timers)
+        self._pipes = Pipes(self._selector, self._timers, journal or LineBuffer())
         self._open: dict[Token, Pipe] = {}
         self._targets: dict[Target, str] = {}
         self._losses = Losses()
@@ -81,18 +87,37 @@ class Pump:
             self._post(partial(self._stop, timeout))
             self._thread.join(timeout + 1.0)
 
-    def target(self, stream: Stream, *, name: str, on_error: OnError = OnError.DROP) -> Target:
+    def target(
+        self, stream: Stream, *, name: str, on_error: OnError = OnError.DROP, owner: tuple[int, int] = (0, 0)
+    ) -> Target:
         """Open *stream* and return the handle by which pipes are added to it.
 
         A stream that cannot be opened is a fault of it: it is tried again with each chunk.
 
         :param name: what messages call it, as in ``watcher:web stdout_stream``
+        :param owner: a number of its watcher, and 1 or 2: by these the next process gives it what it did not write
         """
+        account: Account = NO_ACCOUNT
+        waiting: list[Chunk] = []
+        if self._journal is not None:
+            ledger, waiting = self._journal.open_ledger(*owner)
+            account = LedgerAccount(ledger, self._journal, self._journal.release)
         faults = Faults(name, self._losses, self._timers.clock)
-        target = Target(stream, faults=faults, on_error=on_error, timers=self._timers, post=self._post)
+        target = Target(stream, faults=faults, on_error=on_error, timers=self._timers, post=self._post, account=account)
         self._targets[target] = name
         self._post(target.open)
+        if waiting:
+            self._post(partial(target.resume, waiting))
         return target
+
+    def owners_waiting(self) -> set[int]:
+        """Return the numbers of watchers whose streams the process before had not written all that it had read."""
+        return self._journal.left_keys if self._journal is not None else set()
+
+    def resume(self) -> None:
+        """Go on with what the process before had in hand; after its pipes were added, before :meth:`start`."""
+        if self._journal is not None:
+            self._post(partial(self._resume, self._journal))
 
     def close_target(self, target: Target) -> None:
         """Finish the pipes that still lead to *target*, write what it queued, close its stream."""
@@ -108,14 +133,16 @@ class Pump:
         pid: int,
         name: str,
         rings: WatcherRings | None = None,
+        child: int = 0,
     ) -> Token:
         """Move what comes out of the pipe *fd* to *target*; the descriptor is the pump's from now on.
 
         :param name: ``stdout`` or ``stderr``
         :param rings: where the newest of it is kept too
+        :param child: the Spawner's number of the process
         """
         token = Token(next(self._tokens))
-        self._post(partial(self._add, token, Pipe(fd, Source(watcher, wid, pid, name), target, rings)))
+        self._post(partial(self._add, token, Pipe(fd, Source(watcher, wid, pid, name), target, rings, child)))
         return token
 
     def move(self, tokens: Iterable[Token], target: Target) -> None:
@@ -164,6 +191,8 @@ class Pump:
     def _let_go(self) -> None:
         self._selector.close()
         self._alarm.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _run_calls(self) -> None:
         self._alarm.hush()
@@ -176,6 +205,17 @@ class Pump:
         for token in [token for token, pipe in self._open.items() if pipe.target is target]:
             self._pipes.finish(self._open.pop(token))
         target.close()
+
+    def _resume(self, journal: Journal) -> None:
+        found = journal.interrupted()
+        if found is not None:
+            slot, lines, tail = found
+            pipes = [pipe for pipe in self._open.values() if pipe.slot == slot]
+            if pipes:
+                self._pipes.resume(pipes[0], lines, tail)
+            else:
+                journal.give_up()
+        journal.drop_left()
 
     def _add(self, token: Token, pipe: Pipe) -> None:
         self._open[token] = pipe

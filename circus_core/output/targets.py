@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from circus_core.interfaces import Chunk, Stream
+from circus_core.output.account import NO_ACCOUNT, Account
 from circus_core.output.faults import FaultReport, Faults
 from circus_core.output.guard import GuardedStream
 from circus_core.output.lines import READ_SIZE
@@ -44,6 +45,7 @@ class Target:
 
     :param on_error: the option ``stream_on_error``; may be changed at any time
     :param post: has a call made on the pump's thread; any thread may use it
+    :param account: keeps what is under way for the next process
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class Target:
         on_error: OnError,
         timers: Timers,
         post: Callable[[Callable[[], object]], None],
+        account: Account = NO_ACCOUNT,
     ) -> None:
         self.on_error = on_error
-        self._guard = GuardedStream(stream, faults)
+        self._account = account
+        self._guard = GuardedStream(stream, faults, account.log)
         self._timers = timers
         self._post = post
         self._writer: Writer | None = None
@@ -84,6 +88,7 @@ class Target:
         """Write what is queued, then close the stream; the writer returned does that and ends."""
         self._resume()
         writer = self._do(self._guard.close)
+        writer.put(partial(self._post, self._account.close))
         writer.end()
         self._timers.after(CLOSE_LIMIT, lambda: self.abandon(writer) if writer.is_hung() else None)
         return writer
@@ -107,7 +112,17 @@ class Target:
         """Write *lines*, or queue a copy of them."""
         if self._writer is not None:
             self._queue(self._writer, source.chunk(lines))
-        elif self._guard.takes_raw:
+            return
+        with self._account.delivering(is_rendered=not self._guard.takes_raw):
+            self._take_directly(source, lines)
+
+    def resume(self, chunks: Iterable[Chunk]) -> None:
+        """Write, before anything else, what another process had queued; the account has it."""
+        for chunk in chunks:
+            self._do(chunk)
+
+    def _take_directly(self, source: Source, lines: memoryview) -> None:
+        if self._guard.takes_raw:
             untaken = self._guard.write_raw(lines)
             if untaken:
                 self._not_taken(source.chunk(lines[-untaken:]))
@@ -134,6 +149,7 @@ class Target:
                 is_patient=lambda: self.on_error is OnError.BLOCK,
                 on_room=partial(self._post, self._resume),
                 on_direct=partial(self._post, self._go_direct),
+                account=self._account,
             )
         else:
             self._writer.put(item)
@@ -143,6 +159,7 @@ class Target:
         if self._is_stalled and writer.is_full():
             self._guard.faults.lost(chunk.watcher, len(chunk.data))
         else:
+            self._account.put(chunk)
             writer.put(chunk)
 
     def _write(self, chunk: Chunk) -> None:
@@ -152,6 +169,7 @@ class Target:
 
     def _not_taken(self, rest: Chunk) -> None:
         if self.on_error is OnError.BLOCK or not self._guard.is_direct:  # the file became something else
+            self._account.put(rest)
             self._do(rest)
         else:
             self._guard.faults.lost(rest.watcher, len(rest.data))
@@ -166,7 +184,9 @@ class Target:
         if self._writer is not None:  # the one before it failed
             self._writer.put(item)
         elif isinstance(item, Chunk):
-            self._write(item)
+            with self._account.delivering_oldest(is_rendered=not self._guard.takes_raw):
+                self._write(item)
+            self._account.took()
         else:
             item()
 

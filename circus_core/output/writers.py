@@ -9,6 +9,7 @@ from threading import Condition, Thread
 from typing import Final
 
 from circus_core.interfaces import Chunk
+from circus_core.output.account import NO_ACCOUNT, Account
 from circus_core.output.guard import GuardedStream
 
 QUEUE_BYTES: Final = 4 * 1024 * 1024  #: a queue that holds so much takes no more
@@ -28,6 +29,7 @@ class Writer:
 
     :param is_patient: whether to try again and again what the stream does not take, or to count it as lost
     :param on_room: called on the thread when a queue that was seen full has room again
+    :param account: keeps what is queued for the next process
     :param on_direct: called on the thread as the last thing that it does
     """
 
@@ -39,8 +41,10 @@ class Writer:
         is_patient: Callable[[], bool],
         on_room: Callable[[], object],
         on_direct: Callable[[], object],
+        account: Account = NO_ACCOUNT,
     ) -> None:
         self._guard = guard
+        self._account = account
         self._is_patient = is_patient
         self._on_room = on_room
         self._on_direct = on_direct
@@ -93,6 +97,7 @@ class Writer:
             self._bytes -= sum(map(_cost, chunks))
         for chunk in chunks:
             self._guard.faults.lost(chunk.watcher, len(chunk.data))
+            self._account.took()
         return sum(len(chunk.data) for chunk in chunks)
 
     def leftover(self) -> list[Item]:
@@ -103,7 +108,9 @@ class Writer:
         while (item := self._next()) is not None:
             self.busy_since = time.monotonic()
             if isinstance(item, Chunk):
-                self._write(item)
+                with self._account.delivering_oldest(is_rendered=not self._guard.takes_raw):
+                    self._write(item)
+                self._account.took()
             else:
                 item()
             self.busy_since = None

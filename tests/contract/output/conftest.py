@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from circus_core.output import Pump
+from circus_core.output.journal import Journal
 from tests.support.output import open_fds
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture
-def pump() -> Iterator[Pump]:
+@pytest.fixture(params=["plain", "journal"])
+def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
     before = len(open_fds())
-    pump = Pump()
+    pump = Pump(journal=Journal.create() if request.param == "journal" else None)
     pump.start()
     yield pump
     pump.stop(1.0)

@@ -7,7 +7,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from circus_core.output.lines import MAX_LINE, LineBuffer
+from circus_core.output.journal import Journal
+from circus_core.output.lines import MAX_LINE, Buffer, LineBuffer
+
+
+@pytest.fixture(params=["plain", "journal"])
+def buffer(request: pytest.FixtureRequest) -> Iterator[Buffer]:
+    if request.param == "plain":
+        yield LineBuffer()
+        return
+    journal = Journal.create()
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def slot(buffer: Buffer) -> int:
+    return buffer.open_slot(1, 1)[0]
 
 
 @pytest.fixture
@@ -29,27 +45,29 @@ def pipe() -> Iterator[tuple[int, int]]:
         pytest.param(b"x" * (MAX_LINE - 1), b"y", b"x" * (MAX_LINE - 1) + b"y", b"", id="capped"),
     ],
 )
-def test_read(pipe: tuple[int, int], tail: bytes, written: bytes, lines: bytes, rest: bytes) -> None:
+def test_read(
+    buffer: Buffer, slot: int, pipe: tuple[int, int], *, tail: bytes, written: bytes, lines: bytes, rest: bytes
+) -> None:
     os.write(pipe[1], written)
 
-    size, got, held = LineBuffer().read(pipe[0], tail)
+    size, got, held = buffer.read(slot, pipe[0], tail)
 
     assert (size, bytes(got), held) == (len(written), lines, rest)
 
 
-def test_an_empty_pipe_leaves_the_unfinished_line_alone(pipe: tuple[int, int]) -> None:
-    buffer = LineBuffer()
+def test_an_empty_pipe_leaves_the_unfinished_line_alone(buffer: Buffer, slot: int, pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"beginning")
-    _, _, tail = buffer.read(pipe[0], b"")
+    _, _, tail = buffer.read(slot, pipe[0], b"")
+    buffer.settle(slot, tail)
 
     with pytest.raises(BlockingIOError):
-        buffer.read(pipe[0], tail)
+        buffer.read(slot, pipe[0], tail)
 
     os.write(pipe[1], b" end\n")
-    assert bytes(buffer.read(pipe[0], tail)[1]) == b"beginning end\n"
+    assert bytes(buffer.read(slot, pipe[0], tail)[1]) == b"beginning end\n"
 
 
-def test_the_limit_bounds_what_is_read(pipe: tuple[int, int]) -> None:
+def test_the_limit_bounds_what_is_read(buffer: Buffer, slot: int, pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"one\ntwo\n")
 
-    assert LineBuffer().read(pipe[0], b"", limit=4)[0] == 4
+    assert buffer.read(slot, pipe[0], b"", limit=4)[0] == 4
