@@ -14,10 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 from circus_core.output import Pump
+from circus_core.output.journal import Journal
 from circus_streams.file import FileStream
 
 WRITER = """
@@ -47,9 +49,9 @@ def bare(path: Path, lines: int, total: int) -> None:
     os.close(read)
 
 
-def pump(path: Path, lines: int, total: int) -> None:
+def pump(path: Path, lines: int, total: int, journal: Journal | None = None) -> None:
     """Move them by the pump to a FileStream."""
-    pump = Pump()
+    pump = Pump(journal=journal)
     pump.start()
     target = pump.target(FileStream(str(path)), name="bench")
     read, write = os.pipe()
@@ -82,10 +84,11 @@ def main() -> None:
     options = parser.parse_args()
     total = options.mb * 1_000_000
     for lines in (1000, 1):
-        runs: dict[str, list[tuple[float, float]]] = {"bare loop": [], "pump": []}
+        runs: dict[str, list[tuple[float, float]]] = {"bare loop": [], "pump": [], "with journal": []}
         for _ in range(options.repeat):
             runs["bare loop"].append(measure(bare, lines, total))
             runs["pump"].append(measure(pump, lines, total))
+            runs["with journal"].append(measure(partial(pump, journal=Journal.create()), lines, total))
         for name, results in runs.items():
             speed, cpu = (statistics.median(column) for column in zip(*results, strict=True))
             print(f"{100 * lines:7} bytes a write  {name:10} {speed:6.0f} MB/s  {cpu:5.2f} CPU s/GB")

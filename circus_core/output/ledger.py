@@ -166,10 +166,8 @@ class Ledger:
         """Tell whether that delivery was the last one to put a chunk here."""
         if self._words[self._newest] == delivery:
             return True
-        number = 0  # put by a process that died before it could note it
-        for _, number, _, _ in self._records():
-            pass
-        return number == delivery
+        # Put by a process that died before it could note it?
+        return any(number == delivery for _, number, _, _ in self._records())
 
     def took(self) -> None:
         """Drop the oldest chunk."""

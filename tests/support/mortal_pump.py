@@ -1,7 +1,7 @@
 """A pump that is killed: ``python -m tests.support.mortal_pump SCENARIO FOLDER FIRST STRIDE``.
 
-It is killed at every STRIDE-th line of its code, from the FIRST on, each time from the beginning; another one goes on.
-Each round prints ``N CONTENT`` as JSON: where the first pump died (0: it came to its end) and what the two of them wrote.
+It is killed at every STRIDE-th line of its code, from the FIRST on, each time from the beginning; another one goes
+on. Each round prints ``[N, CONTENT]``: where the first pump died (0: it came to its end), what the two of them wrote.
 """
 
 from __future__ import annotations
