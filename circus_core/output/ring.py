@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-PIECE: Final = 2048  #: what is kept at once is cut into parts of about so many bytes, each forgotten as a whole
+PIECE: Final = 2048  #: what is kept at once is cut into parts of about so many bytes: little is moved to make room
 _OVERHEAD: Final = 256  # bytes of memory that an entry costs beside its data
 
 Entry = tuple[int, float, int, str, bytes]
@@ -17,9 +17,9 @@ Plain tuples of plain values: the garbage collector does not look at them.
 
 
 class Ring:
-    """The newest output of the processes that had one slot, one after the other; older entries make room.
+    """The newest output of the processes that had one slot, one after the other; older lines make room.
 
-    ``cost`` is the memory that it takes, ``forgotten`` the number of the last entry that made room.
+    ``cost`` is the memory that it takes, ``forgotten`` the number of the last entry of which something is gone.
     """
 
     __slots__ = ("_entries", "_size", "cost", "forgotten")
@@ -31,12 +31,17 @@ class Ring:
         self.forgotten = 0
 
     def put(self, entry: Entry, capacity: int) -> None:
-        """Add *entry*, then forget the oldest until no more than *capacity* bytes are left."""
+        """Add *entry*, then forget the oldest lines until no more than *capacity* bytes are left."""
         self._entries.append(entry)
         self._size += len(entry[-1])
         self.cost += len(entry[-1]) + _OVERHEAD
         while self._size > capacity:
-            self._forget()
+            self._forget(self._size - capacity)
+
+    def skip(self, number: int) -> None:
+        """Forget all, and that something came under this *number* which did not fit."""
+        self.shrink(0)
+        self.forgotten = number
 
     def shrink(self, cost: int) -> int:
         """Forget the oldest until the ring costs no more than *cost*, and return by how much its cost changed."""
@@ -49,21 +54,30 @@ class Ring:
         """Yield the entries, the newest first."""
         return reversed(self._entries)
 
-    def _forget(self) -> None:
-        number, *_, data = self._entries.popleft()
-        self._size -= len(data)
-        self.cost -= len(data) + _OVERHEAD
-        self.forgotten = number
+    def _forget(self, size: int | None = None) -> None:
+        """Forget the oldest entry, but its lines behind the first *size* bytes."""
+        entry = self._entries.popleft()
+        data = entry[-1]
+        end = -1 if size is None else data.find(b"\n", size - 1) + 1
+        if 0 < end < len(data):
+            self._entries.appendleft((*entry[:-1], data[end:]))
+            gone = end
+        else:
+            gone = len(data)
+            self.cost -= _OVERHEAD
+        self._size -= gone
+        self.cost -= gone
+        self.forgotten = entry[0]
 
 
 def pieces(lines: memoryview, capacity: int) -> Iterator[bytes]:
     """Yield the last lines that fit *capacity*, in parts that end with a line."""
-    data = bytes(lines[-capacity:])
+    data = bytes(lines[-capacity - 1 :])  # one more tells whether a line begins there
     start = 0
     if len(lines) > capacity:
-        start = data.find(b"\n") + 1  # 0 when it is part of one long line
-        if start == len(data):
-            start = 0
+        start = data.find(b"\n") + 1
+        if start in (0, len(data)):
+            start = 1  # part of one long line
     while start < len(data):
         end = data.find(b"\n", min(start + PIECE, len(data)) - 1) + 1 or len(data)
         yield data[start:end]

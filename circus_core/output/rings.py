@@ -92,6 +92,9 @@ class Rings:
                 ring = rings.slots[source.wid] = Ring()
                 self._count += 1
             before, now = ring.cost, time.time()
+            if len(lines) > rings.capacity:
+                self._number += 1
+                ring.skip(self._number)  # the number of what does not fit
             for data in pieces(lines, rings.capacity):
                 self._number += 1
                 ring.put((self._number, now, source.pid, source.name, data), rings.capacity)

@@ -89,6 +89,19 @@ def test_who_comes_too_late_is_told_of_the_gap() -> None:
     assert rings.after([(web, None, None)], page.number, 100).gaps == ()
 
 
+def test_what_came_at_once_and_does_not_fit_is_a_gap() -> None:
+    rings = Rings()
+    web = rings_of(rings, "web", capacity=16)
+    say(web, "1\n")
+    number = rings.last([(web, None, None)], 1).number
+    say(web, "1234567\n" * 3)
+
+    page = rings.after([(web, None, None)], number, 100)
+
+    assert (texts(page.chunks), page.gaps) == ("1234567\n" * 2, (("web", 1),))
+    assert rings.after([(web, None, None)], page.number, 100).gaps == ()
+
+
 def test_the_budget_holds_and_is_shared_fairly() -> None:
     rings = Rings(budget=100_000)
     watchers = [rings_of(rings, f"w{n}") for n in range(10)]
