@@ -100,7 +100,7 @@ def test_who_follows_does_not_hold_up_the_end(daemon: Daemon, web: Talker) -> No
     cursor = wait_for(lambda: (reply := daemon.call("logs"))["lines"] and reply["cursor"], "the process to be ready")
     wire = daemon.connect()
     asked = wire.send("logs", names=["web"], after=cursor, wait=60)
-    assert daemon.call("status", name="web")["status"] == "active"
+    assert wire.ask("status", name="web")["status"] == "active"  # this connection: the command has arrived
 
     daemon.signal(signal.SIGTERM)
 
