@@ -18,9 +18,10 @@ from circus_core.testing._fixtures import (
     recording_stream,
 )
 from circus_core.testing._streams import RecordingStream
-from circus_core.testing._waiting import wait_for
+from circus_core.testing._waiting import PATIENCE, wait_for
 
 __all__ = [
+    "PATIENCE",
     "Daemon",
     "FakeArbiter",
     "FakeChange",

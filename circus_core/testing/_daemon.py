@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ import pytest
 from circus_core.client import CircusClient
 from circus_core.consumer import CircusConsumer
 from circus_core.errors import CallError
-from circus_core.testing._waiting import wait_for
+from circus_core.testing._waiting import PATIENCE, wait_for
 
 Reply = dict[str, Any]
 
@@ -33,6 +33,7 @@ class Daemon:
 
     circusd: Sequence[str] = (sys.executable, "-P", "-m", "circus_core.cli.circusd")
     circusctl: Sequence[str] = (sys.executable, "-P", "-m", "circus_core.cli.circusctl")
+    end_timeout: ClassVar[float] = 25.0  #: seconds to end in; after 30 it kills what does not, unseen
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="circus-", dir="/tmp"))
@@ -97,7 +98,7 @@ class Daemon:
         self.launch(*args, str(self.config), **how)
         self.wait_until_up()
 
-    def wait_until_up(self, timeout: float = 20.0) -> None:
+    def wait_until_up(self, timeout: float = PATIENCE) -> None:
         """Return when it answers a command; fail when it ended instead."""
         limit = time.monotonic() + timeout
         while not self.is_answering(0.5):
@@ -106,7 +107,7 @@ class Daemon:
             if time.monotonic() > limit:
                 pytest.fail(f"circusd does not answer within {timeout:g}s; it says: {self.log}{self.output}")
 
-    def wait_exit(self, timeout: float = 15.0) -> int:
+    def wait_exit(self, timeout: float = PATIENCE) -> int:
         """Return the exit code of ``circusd`` once it ended."""
         assert self._child is not None
         try:
@@ -157,7 +158,7 @@ class Daemon:
     def ask(self, command: str, properties: Mapping[str, Any]) -> Reply:
         """Send a command and return its reply, an error reply too."""
         if self._client is None:
-            self._client = self._open.enter_context(CircusClient(endpoint=self.endpoint, timeout=20))
+            self._client = self._open.enter_context(CircusClient(endpoint=self.endpoint, timeout=PATIENCE))
         return self._client.send_message(command, **properties)
 
     def call(self, command: str, /, **properties: Any) -> Reply:
@@ -173,7 +174,7 @@ class Daemon:
         return reply
 
     def ctl(
-        self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = 30
+        self, *words: str, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         """Run ``circusctl`` on our endpoint."""
         return subprocess.run(
@@ -190,7 +191,7 @@ class Daemon:
         """Return the state of a watcher."""
         return str(self.call("status", name=watcher)["status"])
 
-    def wait_status(self, watcher: str, status: str, timeout: float = 10.0) -> None:
+    def wait_status(self, watcher: str, status: str, timeout: float = PATIENCE) -> None:
         """Return when a watcher is in that state."""
         seen = [""]
 
@@ -206,7 +207,7 @@ class Daemon:
 
     def consumer(self, *topics: str) -> CircusConsumer:
         """Return a consumer of the events of *topics* (all by default) that gets every one from now on."""
-        consumer = CircusConsumer(topics or [""], endpoint=self.pubsub_endpoint, timeout=10)
+        consumer = CircusConsumer(topics or [""], endpoint=self.pubsub_endpoint, timeout=PATIENCE)
         self._open.enter_context(consumer).synchronise()
         return consumer
 
@@ -232,13 +233,13 @@ class Daemon:
         children = psutil.Process(self.pid).children(recursive=True)
         self.signal(signal.SIGTERM)
         try:
-            self._child.wait(15)
+            self._child.wait(self.end_timeout)
             complaint = ""
         except subprocess.TimeoutExpired:
-            complaint = f"circusd did not end within 15s of TERM; its log: {self.log[-3000:]}"
+            complaint = f"circusd did not end within {self.end_timeout:g}s of TERM; its log: {self.log[-3000:]}"
             self._child.kill()
             self._child.wait()
-        _, left = psutil.wait_procs(children, timeout=1)
+        _, left = psutil.wait_procs(children, timeout=5)
         for process in left:
             complaint = complaint or f"circusd left {process}"
             process.kill()

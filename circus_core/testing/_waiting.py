@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import pytest
 
 T = TypeVar("T")
 
+PATIENCE: Final = 60.0
+"""Seconds that a wait may take by default: on a busy machine all takes longer, and one that succeeds costs no more."""
 
-def wait_for(probe: Callable[[], T | None], what: str, timeout: float = 10.0) -> T:
+
+def wait_for(probe: Callable[[], T | None], what: str, timeout: float = PATIENCE) -> T:
     """Return the first truthy result of *probe*; fail naming *what* and the last result."""
     __tracebackhide__ = True
     limit = time.monotonic() + timeout

@@ -171,4 +171,4 @@ def test_listen_shows_events_from_either_endpoint(stack: Daemon, which: str) -> 
         assert json.loads(text)["time"] > 0
 
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

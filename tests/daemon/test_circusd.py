@@ -245,7 +245,7 @@ def test_a_second_daemon_on_the_same_ipc_endpoint_is_refused(daemon: Daemon) -> 
     before = daemon.pids("w")
 
     second = subprocess.run(
-        [*daemon.flavour.circusd, str(daemon.config)], capture_output=True, text=True, timeout=20, check=False
+        [*daemon.flavour.circusd, str(daemon.config)], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert second.returncode == 1
@@ -313,7 +313,7 @@ def test_a_pidfile_in_use_refuses_the_start(daemon: Daemon) -> None:
     other.write_text(daemon.config.read_text().replace("/ctl", "/ctl2").replace("/pub", "/pub2"))
 
     second = subprocess.run(
-        [*daemon.flavour.circusd, str(other)], capture_output=True, text=True, timeout=20, check=False
+        [*daemon.flavour.circusd, str(other)], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert second.returncode == 1
@@ -333,7 +333,7 @@ def test_daemon_goes_to_the_background(daemon: Daemon) -> None:
     launcher = daemon.launch(
         "--daemon", "--pidfile", str(pidfile), "--log-output", str(daemon.home / "log"), str(daemon.config)
     )
-    assert launcher.wait(10) == 0
+    assert launcher.wait(60) == 0
     daemon.pid = wait_for(lambda: pidfile.exists() and int(pidfile.read_text() or 0), "the pidfile")
 
     wait_for((daemon.home / "ctl").exists, "the endpoint")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +76,7 @@ def test_random_concurrent_commands(daemon: Daemon) -> None:
 
     for client, messages in zip(clients, sent, strict=True):
         while messages:
-            reply = client.receive(30)
+            reply = client.receive()
             assert reply is not None, f"seed {seed}: no reply to {list(messages.values())}"
             text = messages.pop(str(reply["id"]))
             assert reply["status"] != "error", f"seed {seed}: {text}: {reply}"
@@ -91,7 +92,7 @@ def collect(client: Wire, count: int) -> list[Reply]:
     """Return *count* replies; fail when one does not come."""
     replies = []
     for number in range(count):
-        reply = client.receive(30)
+        reply = client.receive()
         assert reply is not None, f"reply {number + 1} of {count} does not come"
         replies.append(reply)
     return replies
@@ -113,41 +114,43 @@ def test_two_clients_on_one_watcher_each_count(daemon: Daemon) -> None:
 
 @pytest.mark.differs("conflicts")
 def test_reading_commands_wait_for_nothing(daemon: Daemon) -> None:
-    slow = watcher("slow", cmd=stubborn("slow"), graceful_timeout=2)
-    daemon.start(slow, watcher("warm", cmd="sleep 3600", numprocesses=5, warmup_delay=1, autostart=False), watcher("w"))
-    daemon.wait_ready("slow")
+    slow = watcher("slow", cmd=stubborn("slow"), graceful_timeout=600)
+    warm = watcher("warm", cmd="sleep 3600", numprocesses=5, warmup_delay=600, autostart=False)
+    daemon.start(slow, warm, watcher("w"))
+    pid = daemon.wait_ready("slow")[1]
     daemon.call("stop", name="slow")
     daemon.call("start", name="warm")
 
-    replies = [daemon.wire.ask(c, timeout=1) for c in ("status", "list", "numwatchers", "dstats", "listsockets")]
+    replies = [daemon.wire.ask(c) for c in ("status", "list", "numwatchers", "dstats", "listsockets")]
 
     assert {reply["status"] for reply in replies} == {"ok"}
     assert daemon.status("slow") == "stopping"
     assert daemon.status("warm") == "starting"
+    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.differs("conflicts")
 def test_a_stop_overtakes_a_slow_start(daemon: Daemon) -> None:
-    daemon.start(watcher("warm", numprocesses=10, warmup_delay=1, autostart=False), watcher("w"))
+    daemon.start(watcher("warm", numprocesses=10, warmup_delay=600, autostart=False), watcher("w"))
     daemon.call("start", name="warm")
     wait_for(lambda: daemon.said("ready", "warm"), "the first process")
 
     daemon.call("stop", name="warm", waiting=True)
 
     assert daemon.status("warm") == "stopped"
-    assert len(daemon.said("ready", "warm")) < 5
+    assert len(daemon.said("ready", "warm")) == 1
 
 
 @pytest.mark.differs("conflicts")
 def test_a_waiting_command_that_is_overtaken_is_answered(daemon: Daemon) -> None:
-    daemon.start(watcher("warm", numprocesses=10, warmup_delay=1, autostart=False), watcher("w"))
+    daemon.start(watcher("warm", numprocesses=10, warmup_delay=600, autostart=False), watcher("w"))
     waiter = daemon.connect()
     waiter.send("start", name="warm", waiting=True)
     wait_for(lambda: daemon.status("warm") == "starting", "the start")
 
     daemon.call("stop", name="warm", waiting=True)
 
-    assert waiter.receive(5) is not None
+    assert waiter.receive() is not None
 
 
 @pytest.mark.differs("conflicts")

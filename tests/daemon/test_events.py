@@ -125,7 +125,7 @@ def test_the_escalation_is_a_second_kill(daemon: Daemon) -> None:
 
     first, second, reap, _stop = events.until("watcher.w.stop")
     assert (first.action, second.action) == ("kill", "kill")
-    assert 0.25 < second.data["time"] - first.data["time"] < 2
+    assert second.data["time"] - first.data["time"] > 0.25
     assert reap.data["exit_code"] == -9
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.load import Load
 from tests.support.waiting import wait_for
 
 ROOT: Final = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def start(daemon: Daemon, example: str) -> tuple[str, int]:
 
 def get(address: tuple[str, int]) -> str:
     """Return the whole answer to an HTTP request."""
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
@@ -57,13 +58,14 @@ def wait_pids(daemon: Daemon, without: int = 0) -> list[int]:
 @pytest.mark.parametrize("example", ["quickstart.ini", "gunicorn.ini", "uvicorn.ini"])
 def test_three_processes_share_a_socket_and_are_replaced(daemon: Daemon, example: str) -> None:
     address = start(daemon, example)
-    victim = wait_pids(daemon)[0]
-    pid_of(get(address))
+    pids = wait_pids(daemon)
+    with Load(address) as load:
+        wait_for(lambda: load.served_by(pids), "all processes to answer")
 
-    os.kill(victim, signal.SIGKILL)
+        os.kill(pids[0], signal.SIGKILL)
 
-    wait_pids(daemon, without=victim)
-    pid_of(get(address))
+        pids = wait_pids(daemon, without=pids[0])
+        wait_for(lambda: load.served_by(pids), "all processes to answer")
 
 
 def test_quickstart_shows_what_its_processes_print(daemon: Daemon) -> None:
@@ -75,6 +77,6 @@ def test_quickstart_shows_what_its_processes_print(daemon: Daemon) -> None:
 
 def test_echo_takes_its_socket_by_the_systemd_protocol(daemon: Daemon) -> None:
     address = start(daemon, "echo.ini")
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(b"hello\n")
         assert connection.recv(100) == b"hello\n"

@@ -184,7 +184,7 @@ def test_config_that_names_a_broken_extension_is_refused(stack: Stack, option: s
     daemon = stack.daemon
     daemon.write(watcher("web", cmd="/bin/sh -c 'echo started'", **{option: value}))
     for args in (["--check"], []):
-        assert daemon.launch(*args, str(daemon.config)).wait(20) == 1
+        assert daemon.launch(*args, str(daemon.config)).wait(60) == 1
     said = [line for line in daemon.log.splitlines() if f"[watcher:web] {option} = {value!r}: " in line and why in line]
 
     assert len(said) == 2, daemon.log

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -119,21 +118,29 @@ def test_exception_does_not_hold_up_a_stop(daemon: Daemon, hook: str) -> None:
 
 
 @pytest.mark.differs("hooks run in the loop there, and hold up everything")
-def test_hook_that_hangs_holds_up_nobody_else_and_fails_at_its_deadline(daemon: Daemon) -> None:
-    slow = hooked("slow", {"before_start": "hang"}, hook_timeout=1.5, autostart=False)
+def test_hook_that_hangs_holds_up_nobody_else(daemon: Daemon) -> None:
+    slow = hooked("slow", {"before_start": "hang"}, hook_timeout=600, autostart=False)
     daemon.start(PYTHONPATH, slow, watcher("web"))
-    events = daemon.events()
     daemon.call("start", name="slow")
     wait_for(lambda: called(daemon), "the hook to be called")
-    began = time.monotonic()
     (pid,) = daemon.wait_ready("web").values()
     daemon.call("signal", name="web", pid=pid, signum="kill")
     daemon.wait_ready("web", without=pid)
 
-    assert time.monotonic() - began < 1.0, "the hook hung for longer than that"
+    assert "hook" not in daemon.log, "it did not hang so long"
+
+
+@pytest.mark.differs("hooks run in the loop there, and hold up everything")
+def test_hook_that_hangs_fails_at_its_deadline(daemon: Daemon) -> None:
+    slow = hooked("slow", {"before_start": "hang"}, hook_timeout=0.3, autostart=False)
+    daemon.start(PYTHONPATH, slow, watcher("web"))
+    events = daemon.events()
+
+    daemon.call("start", name="slow")
+
     (failure,) = [e.data for e in events.until("watcher.slow.hook_failure") if e.action == "hook_failure"]
-    assert failure["error"] == "no result in 1.5s, hook_timeout; it goes on in a thread of its own"
-    assert daemon.status("slow") == "stopped"
+    assert failure["error"] == "no result in 0.3s, hook_timeout; it goes on in a thread of its own"
+    daemon.wait_status("slow", "stopped")
     assert daemon.stop() == 0
 
 
@@ -172,5 +179,5 @@ def test_stats_hook_adds_figures(daemon: Daemon) -> None:
 def test_hook_that_cannot_be_imported_refuses_the_config(daemon: Daemon) -> None:
     daemon.write(PYTHONPATH, watcher("web", {"hooks.before_start": "hooks_of_tests.nothing"}))
 
-    assert daemon.launch(str(daemon.config)).wait(20) == 1
+    assert daemon.launch(str(daemon.config)).wait(60) == 1
     assert "[watcher:web] hooks.before_start = 'hooks_of_tests.nothing': cannot be imported" in daemon.log

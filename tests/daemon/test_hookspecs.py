@@ -70,7 +70,7 @@ def test_circus_watcher_options_at_a_reload(daemon: Daemon, noting: Noting, opti
 def test_circus_watcher_options_of_a_bad_file(daemon: Daemon, noting: Noting) -> None:
     daemon.write(watcher("web", {"demo.size": "big"}))
 
-    assert daemon.launch("--check", str(daemon.config), env=noting.env).wait(20) == 1
+    assert daemon.launch("--check", str(daemon.config), env=noting.env).wait(60) == 1
     assert "[watcher:web] demo.size = 'big': not a whole number; write a whole number" in daemon.log
 
 
@@ -87,7 +87,7 @@ def test_circus_check_watcher(daemon: Daemon, noting: Noting) -> None:
     daemon.write(watcher("web", {"demo.colour": "grey", "demo.size": 6}))
     assert complaint in daemon.refused("reloadconfig", waiting=True)["reason"]
     daemon.stop()
-    assert daemon.launch("--check", str(daemon.config), env=noting.env).wait(20) == 1
+    assert daemon.launch("--check", str(daemon.config), env=noting.env).wait(60) == 1
     assert f"{daemon.config}:" in daemon.log and complaint in daemon.log
 
 

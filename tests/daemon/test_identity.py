@@ -85,7 +85,7 @@ def test_working_dir(daemon: Daemon) -> None:
 def test_a_working_dir_that_is_missing_stops_that_watcher_alone(daemon: Daemon) -> None:
     daemon.start(watcher("w", working_dir="/nonexistent/folder"), watcher("fine"), wait=False)
 
-    daemon.wait_status("w", "stopped", timeout=20)
+    daemon.wait_status("w", "stopped")
 
     daemon.wait_status("fine", "active")
     assert "/nonexistent/folder" in daemon.log
@@ -142,7 +142,7 @@ def test_an_unknown_user_or_group_stops_that_watcher_alone(daemon: Daemon, optio
     daemon.start(watcher("w", {option: "nosuchname"}), watcher("fine"), wait=False)
 
     daemon.wait_status("fine", "active")
-    daemon.wait_status("w", "stopped", timeout=20)
+    daemon.wait_status("w", "stopped")
     assert "nosuchname" in daemon.log
     assert daemon.said("ready", "w") == []
 
@@ -193,7 +193,7 @@ def test_a_limit_or_socket_that_cannot_be_set_never_runs_the_program(
         assert next(iter(options)) in daemon.log
     else:
         daemon.wait_status("fine", "active")
-        daemon.wait_status("a", "stopped", timeout=20)
+        daemon.wait_status("a", "stopped")
     assert daemon.said("ready", "a") == []
 
 

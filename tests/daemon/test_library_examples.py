@@ -132,7 +132,7 @@ def test_plugin_of_ones_own_logs_events(daemon: Daemon) -> None:
 
 def test_program_with_a_circus_inside() -> None:
     with launch(EXAMPLES / "embedded.py") as program:
-        output, _ = program.communicate(timeout=30)
+        output, _ = program.communicate(timeout=60)
     assert "{'workers': 'active'}" in output and "3 processes run\nall of them have ended\n" in output
     assert program.returncode == 0
     assert not any(is_alive(int(pid)) for pid in re.findall(r"worker (\d+)", output))
@@ -140,7 +140,7 @@ def test_program_with_a_circus_inside() -> None:
 
 def test_program_with_an_arbiter_in_the_background(tmp_path: Path) -> None:
     with launch(copy("background.py", tmp_path, addresses(tmp_path))) as program:
-        output, _ = program.communicate(timeout=30)
+        output, _ = program.communicate(timeout=60)
     assert (output, program.returncode) == ("active with 2 processes\n", 0)
 
 
@@ -152,4 +152,4 @@ def test_program_that_is_an_arbiter(tmp_path: Path, daemon: Daemon) -> None:
         done = subprocess.run([*ctl, "incr", "myprogram", "--waiting"], capture_output=True, text=True, check=True)
         assert done.stdout == "4\n"
         subprocess.run([*ctl, "quit"], check=True, capture_output=True)
-        assert program.wait(20) == 0
+        assert program.wait(60) == 0

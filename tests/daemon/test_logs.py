@@ -92,7 +92,7 @@ def test_output_is_followed_up_to_the_last_words(daemon: Daemon, web: Talker) ->
         daemon.call("stop", waiting=True)
         assert follower.stdout.readline() == "web:1 | bye\n"
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(10) == 0
+        assert follower.wait(60) == 0
 
 
 def test_who_follows_does_not_hold_up_the_end(daemon: Daemon, web: Talker) -> None:

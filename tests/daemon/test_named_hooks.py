@@ -195,7 +195,7 @@ def test_wrong_option_refuses_the_file(daemon: Daemon, options: dict[str, str], 
     daemon.write(watcher("web", {"hooks.before_start": "tcp_ready", **named}))
 
     for args in (["--check"], []):
-        assert daemon.launch(*args, str(daemon.config)).wait(20) == 1
+        assert daemon.launch(*args, str(daemon.config)).wait(60) == 1
     assert daemon.log.count(f"[watcher:web] {complaint}") == 2
 
 
@@ -203,7 +203,7 @@ def test_misspelt_option_is_reported_with_the_near_one(daemon: Daemon) -> None:
     options = {"hook.tcp_ready.address": "127.0.0.1:1", "hook.tcp_ready.timout": 3, "hook.tcp_redy.timeout": 3}
     daemon.write(watcher("web", options))
 
-    assert daemon.launch("--check", str(daemon.config)).wait(20) == 0
+    assert daemon.launch("--check", str(daemon.config)).wait(60) == 0
     assert "hook.tcp_ready.timout: is no option of hook.tcp_ready" in daemon.log
     assert "did you mean 'hook.tcp_ready.timeout'?" in daemon.log
     assert "hook.tcp_redy.timeout: is left to extensions; did you mean 'hook.tcp_ready'?" in daemon.log

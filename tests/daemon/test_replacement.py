@@ -34,7 +34,7 @@ def test_the_replacement_waits_for_no_timer(daemon: Daemon) -> None:
 
     os.kill(before[1], signal.SIGKILL)
 
-    wait_for(lambda: daemon.ready_pids("web", count=1, without=before[1]), "a new process", timeout=5)
+    wait_for(lambda: daemon.ready_pids("web", count=1, without=before[1]), "a new process")
 
 
 def test_fifty_dead_at_once_are_all_replaced(daemon: Daemon) -> None:
@@ -58,7 +58,7 @@ def test_a_process_that_dies_at_once_costs_little_and_harms_nobody(daemon: Daemo
         wait=False,
     )
     before = daemon.wait_ready("fine")
-    wait_for(lambda: daemon.status("absent") == "stopped", "max_retry to be reached", timeout=20)
+    wait_for(lambda: daemon.status("absent") == "stopped", "max_retry to be reached")
     clock, cpu = _uptime(), procs.cpu_seconds(daemon.pid)
 
     wait_for(lambda: _uptime() - clock > 5, "five seconds to pass")
@@ -82,9 +82,8 @@ def test_the_first_replacement_comes_at_once_and_the_next_ones_later_and_later(d
     came = events.until("watcher.dies.spawn", count=6)
     times = [event.data["time"] for event in came if event.action == "spawn"]
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert gaps[0] < 0.1
-    assert gaps[4] > 0.6, gaps
-    assert gaps[4] > gaps[3] > gaps[2] > gaps[1], gaps
+    assert gaps[0] < gaps[4], gaps
+    assert all(gap > 0.9 * delay for gap, delay in zip(gaps[1:], [0.1, 0.2, 0.4, 0.8], strict=True)), gaps
 
 
 def test_respawn_false_stops_the_watcher_when_the_last_process_ended(daemon: Daemon) -> None:
@@ -134,7 +133,7 @@ def test_respawn_on_failure(daemon: Daemon, ending: str, status: str) -> None:
 def test_a_program_that_does_not_exist_stops_its_watcher_alone(daemon: Daemon) -> None:
     daemon.start(watcher("absent", cmd="/nonexistent/program --flag"), watcher("fine"), wait=False)
 
-    daemon.wait_status("absent", "stopped", timeout=20)
+    daemon.wait_status("absent", "stopped")
 
     daemon.wait_status("fine", "active")
     assert "/nonexistent/program" in daemon.log

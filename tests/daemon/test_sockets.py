@@ -75,7 +75,7 @@ def test_the_socket_stays_open_while_its_watcher_is_stopped(daemon: Daemon) -> N
     web = listed(daemon)["web"]
     daemon.call("stop", name="w", waiting=True)
 
-    with sockets.create_connection((web["host"], web["port"]), timeout=10) as client:
+    with sockets.create_connection((web["host"], web["port"]), timeout=60) as client:
         client.sendall(b"?")
         daemon.call("start", name="w")
         assert int(client.recv(100)) == daemon.pids("w")[0]

@@ -86,7 +86,7 @@ def test_clients_reach_a_daemon_behind_ssh(reached: Daemon, server: SshServer) -
     with CircusClient(endpoint=reached.endpoint, timeout=10, **how) as client:
         assert client.send_message("status")["statuses"] == {"web": "active"}
         with CircusConsumer(["watcher.web"], endpoint=reached.pubsub_endpoint, **how) as consumer:
-            consumer.synchronise(timeout=10)
+            consumer.synchronise(timeout=60)
             client.send_message("set", name="web", options={"graceful_timeout": 3})
             assert consumer.recv_message()[0] == b"watcher.web.updated"
 
@@ -124,7 +124,7 @@ def test_tunnel_that_broke_is_made_again(reached: Daemon, server: SshServer) -> 
         except CallError:
             return False
 
-    wait_for(answers, "an answer through another tunnel", timeout=30)
+    wait_for(answers, "an answer through another tunnel")
     client.stop()
 
 

@@ -280,7 +280,7 @@ def test_what_no_extension_provides_is_refused(daemon: Daemon, option: str) -> N
 
 def run_stats(*args: str) -> subprocess.CompletedProcess[str]:
     program = str(Path(sys.executable).with_name("circusd-stats"))
-    return subprocess.run([program, *args], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([program, *args], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_program_says_what_is_wrong(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_signals_end_it(tmp_path: Path, name: str) -> None:
         said = process.stderr.readline()
         assert "statistics are published at" in said
         process.send_signal(getattr(signal, f"SIG{name}"))
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == ""
 
 

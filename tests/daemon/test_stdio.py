@@ -65,7 +65,7 @@ def test_one_file_for_all_processes_keeps_their_lines_whole(daemon: Daemon) -> N
     program.write_text(f"{code}\nimport signal\nsignal.pause()\n")
     daemon.start(watcher("w", {"cmd": f"{PYTHON} {program}", "numprocesses": 3, "stdout_stream.filename": out}))
 
-    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") == 6000, "every line", timeout=20)
+    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") == 6000, "every line")
 
     lines = out.read_text().splitlines()
     whole = {(str(pid) * 20)[:99] for pid in daemon.pids("w")}

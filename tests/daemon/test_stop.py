@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -32,21 +33,21 @@ def test_sigkill_follows_after_the_graceful_timeout(daemon: Daemon) -> None:
     daemon.call("stop", name="w", waiting=True)
 
     assert not procs.is_alive(pid)
-    assert 0.4 < time.monotonic() - before < 3
+    assert time.monotonic() - before > 0.4
 
 
 def test_a_process_that_ends_at_once_is_not_waited_for(daemon: Daemon) -> None:
-    daemon.start(watcher("w", graceful_timeout=30))
-    before = time.monotonic()
+    daemon.start(watcher("w", graceful_timeout=600))
+    daemon.wait_ready("w")
 
     daemon.call("stop", name="w", waiting=True)
 
-    assert time.monotonic() - before < 5
+    assert daemon.status("w") == "stopped"
 
 
 @pytest.mark.differs("a stop of one watcher refuses commands for the others")
 def test_a_slow_stop_holds_up_no_other_watcher(daemon: Daemon) -> None:
-    daemon.start(watcher("slow", cmd=stubborn("slow"), graceful_timeout=2), watcher("other"))
+    daemon.start(watcher("slow", cmd=stubborn("slow"), graceful_timeout=600), watcher("other"))
     (pid,) = daemon.wait_ready("slow").values()
     daemon.call("stop", name="slow")
 
@@ -54,6 +55,7 @@ def test_a_slow_stop_holds_up_no_other_watcher(daemon: Daemon) -> None:
 
     assert procs.is_alive(pid)
     assert daemon.status("slow") == "stopping"
+    os.kill(pid, signal.SIGKILL)
     daemon.wait_status("slow", "stopped")
 
 
@@ -106,13 +108,14 @@ def _end(pids: list[int]) -> None:
 
 
 def test_stop_asks_all_processes_before_it_waits_for_any(daemon: Daemon) -> None:
-    daemon.start(watcher("w", cmd=stubborn("w"), numprocesses=4, graceful_timeout=0.5))
-    daemon.wait_ready("w", 4)
-    before = time.monotonic()
+    daemon.start(watcher("w", cmd=signals("w"), numprocesses=4, stop_signal="USR1", graceful_timeout=600))
+    pids = daemon.wait_ready("w", 4)
 
-    daemon.call("stop", name="w", waiting=True)
+    daemon.call("stop", name="w")
 
-    assert time.monotonic() - before < 1.8
+    wait_for(lambda: len(daemon.said("signal", "w")) == 4, "all to be asked")
+    assert daemon.wids("w") == pids
+    _end(list(pids.values()))
 
 
 @pytest.mark.parametrize(

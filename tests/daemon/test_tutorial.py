@@ -21,7 +21,7 @@ def run(daemon: Daemon, line: str) -> str:
     command = daemon.flavour.circusd if program == "circusd" else daemon.flavour.circusctl
     environ = {**os.environ, "CIRCUSCTL_ENDPOINT": daemon.endpoint}
     done = subprocess.run(
-        [*command, *words], cwd=daemon.home, env=environ, capture_output=True, text=True, timeout=30, check=False
+        [*command, *words], cwd=daemon.home, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, f"{line}: {done.stderr}"
     return done.stdout

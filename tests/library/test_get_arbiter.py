@@ -155,7 +155,7 @@ def test_start_blocks_until_a_signal_and_leaves_nothing(endpoints: dict[str, str
         assert words[:3] == ["None", "{'myprogram':", "'active'}"]
         process.send_signal(signum)
         assert process.stdout.read() == "False\n{'myprogram': 'stopped'}\n"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert not any(map(is_alive, pids))
 
 
@@ -305,7 +305,7 @@ def test_other_threads_may_use_everything(arbiter: ThreadedArbiter) -> None:
     assert arbiter.call("numprocesses", name="one").result()["numprocesses"] == 1
     arbiter.reload().result()
     assert process.pid not in one.pids
-    process.wait(10)
+    process.wait(60)
     assert not process.is_alive()
 
 

@@ -25,7 +25,7 @@ def made() -> Iterator[list[Process]]:
     yield processes
     for process in processes:
         process.stop()
-        process.wait(10)
+        process.wait(60)
 
 
 def output_of(*args: Any, **options: Any) -> str:
@@ -34,7 +34,7 @@ def output_of(*args: Any, **options: Any) -> str:
     assert process.stdout is not None
     try:
         text = process.stdout.read().decode()
-        process.wait(10)
+        process.wait(60)
     finally:
         process.stop()
     assert process.poll() == 0
@@ -60,7 +60,7 @@ def test_it_is_spawned_at_once_or_when_it_is_told_to() -> None:
     process = Process("p", 1, "true", spawn=False)
     assert (process.pid, process.status, process.is_alive()) == (0, UNEXISTING, False)
     process.spawn()
-    process.wait(10)
+    process.wait(60)
     assert process.poll() == 0
     process.stop()
 
@@ -98,7 +98,7 @@ def test_descriptors_are_passed_when_asked_for() -> None:
 def test_outputs_may_be_closed_or_inherited() -> None:
     process = Process("p", 1, "true", pipe_stdout=False, close_child_stderr=True)
     assert (process.stdout, process.stderr) == (None, None)
-    process.wait(10)
+    process.wait(60)
 
 
 def test_what_cannot_be_spawned_is_an_os_error() -> None:

@@ -277,7 +277,7 @@ def test_hook_reads_processes_and_options_and_sets_the_environment() -> None:
     )  # fmt: skip
 
     def started(future: Any) -> None:
-        seen["output"] = stream.get(timeout=10)["data"]
+        seen["output"] = stream.get(timeout=60)["data"]
         seen["statuses"] = arbiter.statuses()
         arbiter.stop()
 

@@ -60,7 +60,7 @@ class Visitor:
             body = urlencode(form)
             sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://{self.host}"}
         sent |= dict(headers or {})
-        connection = http.client.HTTPConnection(urlsplit(self.url).hostname or "", urlsplit(self.url).port, timeout=20)
+        connection = http.client.HTTPConnection(urlsplit(self.url).hostname or "", urlsplit(self.url).port, timeout=60)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in sent.items():
@@ -169,7 +169,7 @@ class ConsoleServer:
         """Return what ``circusctl console-link`` prints."""
         program = str(Path(sys.executable).with_name("circusctl"))
         words = [program, "--endpoint", self.endpoint, "--timeout", "2", "console-link"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, env=self.environ, timeout=20)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=self.environ, timeout=60)
         assert done.returncode == 0, done.stderr
         return next(line for line in done.stdout.splitlines() if line.startswith(self.url))
 
@@ -185,7 +185,7 @@ class ConsoleServer:
             return
         self._child.terminate()
         try:
-            self._child.wait(10)
+            self._child.wait(60)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()

@@ -17,7 +17,7 @@ from circus_core import testing
 from tests.support import procs
 from tests.support.flavour import Flavour
 from tests.support.ini import Section
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 from tests.support.wire import Events, Reply, Wire
 
 ARBITER = "circus-arbiter"  #: the name of the process that thinks, where circusd is the keeper
@@ -75,7 +75,7 @@ class Daemon(testing.Daemon):
                 if kind == "watcher" and _is_started(section):
                     self.wait_status(name, "active")
 
-    def wait_until_up(self, timeout: float = 20.0) -> None:
+    def wait_until_up(self, timeout: float = PATIENCE) -> None:
         """Return when it answers a command; fail when it ended instead."""
         limit = time.monotonic() + timeout
         self.wire.send("numwatchers")
@@ -201,7 +201,7 @@ class Daemon(testing.Daemon):
 
     def _end(self) -> str:
         assert self._child is not None
-        tries, timeout = (1, 15.0) if self.flavour.is_tidy else (15, 1.0)
+        tries, timeout = (1, self.end_timeout) if self.flavour.is_tidy else (15, 1.0)
         for _ in range(tries):
             self.signal(signal.SIGTERM)
             try:
@@ -209,7 +209,7 @@ class Daemon(testing.Daemon):
             except subprocess.TimeoutExpired:
                 continue
             return self._what_is_left()
-        return f"circusd did not end within 15s of TERM; its log: {self.log[-3000:]}"
+        return f"circusd did not end within {tries * timeout:g}s of TERM; its log: {self.log[-3000:]}"
 
     def _what_is_left(self) -> str:
         pids = self.left_processes()

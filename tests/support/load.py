@@ -6,9 +6,12 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from types import TracebackType
 
-REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+from tests.support.procs import parent_of
+
+REQUEST = b"GET / HTTP/1.0\r\nHost: test\r\n\r\n"  # 1.0: the answer comes in one piece, its last word is the pid
 
 
 class Load:
@@ -41,6 +44,15 @@ class Load:
         with self._lock:
             return {outcome.split(" ", 1)[1] for outcome in self.outcomes if outcome.startswith("answer")}
 
+    def served_by(self, pids: Collection[int]) -> bool:
+        """Return whether each of these processes gave an answer, by itself or by a child.
+
+        One that answers understands signals: a ``gunicorn`` that gets ``TERM`` while it starts its worker may wait for
+        that one as long as its ``graceful_timeout`` says.
+        """
+        answered = {int(pid) for pid in self.answers()}
+        return answered.union(map(parent_of, answered)).issuperset(pids)
+
     def failures(self) -> dict[str, int]:
         """Return the outcomes that were no answers, and how often."""
         with self._lock:
@@ -55,7 +67,7 @@ class Load:
 
     def _once(self) -> str:
         try:
-            client = socket.create_connection(self._address, timeout=20)
+            client = socket.create_connection(self._address, timeout=60)
         except ConnectionRefusedError:
             return "refused"
         except OSError as exc:

@@ -61,7 +61,7 @@ def run(scenario: str, folder: Path, journal: int, pipes: list[int]) -> None:
     pump.start()
     done = threading.Event()
     pump.finish(tokens, done.set)
-    done.wait(20)
+    done.wait(60)
     pump.stop()
 
 

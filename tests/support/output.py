@@ -46,7 +46,7 @@ class Pipe:
 def finish(pump: Pump, *tokens: Token) -> None:
     done = Event()
     pump.finish(tokens, done.set)
-    assert done.wait(10), "the pump never said that the output was delivered"
+    assert done.wait(60), "the pump never said that the output was delivered"
 
 
 def open_fds() -> set[str]:

@@ -20,7 +20,7 @@ def plugin(name: str, use: str, /, **options: object) -> Section:
 
 def wait_connected(daemon: Daemon, name: str, *, count: int = 1) -> None:
     """Return when a plugin said that it gets every event, for the *count*-th time."""
-    wait_for(lambda: daemon.log.count(f"plugin:{name}: connected") >= count, f"plugin {name} to be connected", 20)
+    wait_for(lambda: daemon.log.count(f"plugin:{name}: connected") >= count, f"plugin {name} to be connected")
 
 
 class Record:
@@ -40,9 +40,9 @@ class Record:
 
     def wait(self, key: str, *, count: int = 1) -> Any:
         """Return the *count*-th note under *key* once it is there."""
-        found = wait_for(lambda: self.notes(key)[count - 1 :], f"note {count} of {key}; noted: {self.path}", 20)
+        found = wait_for(lambda: self.notes(key)[count - 1 :], f"note {count} of {key}; noted: {self.path}")
         return found[0]
 
     def wait_event(self, topic: str, *, count: int = 1) -> None:
         """Return when the plugin got the *count*-th event *topic*, ``watcher.action``."""
-        wait_for(lambda: self.notes("event").count(topic) >= count, f"event {topic} ({count}) in {self.path}", 20)
+        wait_for(lambda: self.notes("event").count(topic) >= count, f"event {topic} ({count}) in {self.path}")

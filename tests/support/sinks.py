@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 
 class StatsdSink:
@@ -42,7 +42,7 @@ class StatsdSink:
         """Return what was sent for *bucket*, oldest first."""
         return [value for name, _, value in (line.partition(":") for line in list(self.lines)) if name == bucket]
 
-    def wait(self, bucket: str, *, count: int = 1, timeout: float = 20.0) -> str:
+    def wait(self, bucket: str, *, count: int = 1, timeout: float = PATIENCE) -> str:
         """Return the *count*-th value of *bucket* once it came."""
         what = f"value {count} of {bucket}"
         return wait_for(lambda: self.values(bucket)[count - 1 :], what, timeout)[0]

@@ -66,7 +66,7 @@ class SshServer:
         assert self._process is not None
         logins = procs.descendants_of(self._process.pid)
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
         for pid in logins:
             procs.kill_quietly(pid)
         wait_for(lambda: not any(map(procs.is_alive, logins)), "the logins to end")

@@ -1,5 +1,5 @@
 """Waiting for a condition, the only way that a test waits."""
 
-from circus_core.testing import wait_for
+from circus_core.testing import PATIENCE, wait_for
 
-__all__ = ["wait_for"]
+__all__ = ["PATIENCE", "wait_for"]

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 import zmq
 
+from tests.support.waiting import PATIENCE
+
 Reply = dict[str, Any]
 
 
 class Wire:
     """One connection to the command endpoint: a DEALER socket."""
 
-    def __init__(self, endpoint: str, *, timeout: float = 20.0) -> None:
+    def __init__(self, endpoint: str, *, timeout: float = PATIENCE) -> None:
         self.timeout = timeout
         self._endpoint = endpoint
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -110,7 +112,8 @@ class Events:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 10)
         self._socket.subscribe(b"")
         self._socket.connect(endpoint)
-        for _ in range(100):
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit:
             self._since = mark()
             if self._socket.poll(50):
                 return
@@ -137,7 +140,7 @@ class Events:
         self._mark()
         return self.until(self._mark_topic)[:-1]
 
-    def until(self, topic: str, *, count: int = 1, timeout: float = 10.0) -> list[Published]:
+    def until(self, topic: str, *, count: int = 1, timeout: float = PATIENCE) -> list[Published]:
         """Return all events up to the *count*-th of *topic*; fail when it does not come."""
         limit = time.monotonic() + timeout
         for end in itertools.count():

@@ -50,7 +50,7 @@ def log_of(daemon: Daemon) -> str:
 
 
 def circus_plugin(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([OURS, *words], capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run([OURS, *words], capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_plugin_run_by_hand_tells_its_steps_and_ends_on_ctrl_c(daemon: Daemon, record: Record, run: Runner) -> None:
@@ -60,7 +60,7 @@ def test_plugin_run_by_hand_tells_its_steps_and_ends_on_ctrl_c(daemon: Daemon, r
 
     child.send_signal(signal.SIGINT)
 
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     assert record.notes("init") == [{"out": str(record.path), "a": "b:c"}]
     assert record.notes("check_delay") == [2.5] and record.notes("stop") == [True]
     lines = [
@@ -119,7 +119,7 @@ def test_module_in_the_folder_that_it_is_started_in_is_found(daemon: Daemon, rec
         record.wait("sync")
     finally:
         child.terminate()
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
 
 
 def test_installed_plugins_are_listed() -> None:
@@ -180,10 +180,13 @@ def test_published_program_runs_its_plugins_on_our_daemon(daemon: Daemon, sink: 
     target = "circus.plugins.statsd.StatsdEmitter"
     run("--config", f"port:{sink.port}", target, program=program)
 
-    wait_for(
-        lambda: daemon.call("restart", name="web", waiting=True) and sink.values("circus.app.watcher.web.start"),
-        "a figure of the published plugin",
-    )
+    for figure in ("start", "kill"):  # the first restart that it hears of, it may hear only the end of
+        wait_for(
+            lambda name=f"circus.app.watcher.web.{figure}": (
+                daemon.call("restart", name="web", waiting=True) and sink.values(name)
+            ),
+            f"figure {figure} of the published plugin",
+        )
 
     assert sink.values("circus.app.watcher.web.kill")[0] == "1|c"
 

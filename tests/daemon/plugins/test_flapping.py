@@ -44,13 +44,13 @@ def test_what_dies_at_once_is_stopped_tried_again_and_given_up(daemon: Daemon) -
     cpu, began = procs.cpu_seconds(daemon.pid), time.monotonic()
 
     daemon.call("start", name="bad")
-    seen = events.until("watcher.bad.flapping", count=3, timeout=30)
+    seen = events.until("watcher.bad.flapping", count=3)
     spent = (procs.cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - began)
 
     assert told(seen) == [("waiting", 1), ("waiting", 2), ("given_up", 2)]
     stops = [event.data["time"] for event in seen if event.topic == "watcher.bad.stop"]
     starts = [event.data["time"] for event in seen if event.topic == "watcher.bad.start"]
-    assert [round(b - a) for a, b in zip(stops, starts[1:], strict=False)] == [1, 1]
+    assert [b - a > 0.9 for a, b in zip(stops, starts[1:], strict=False)] == [True, True]
     assert seen[-1].data["status"] == "given_up"
     daemon.wait_status("bad", "stopped")
     later = events.so_far()
@@ -69,7 +69,7 @@ def test_many_processes_that_die_together_are_one_bout(daemon: Daemon) -> None:
     )
 
     daemon.call("start", name="bad")
-    seen = events.until("watcher.bad.flapping", count=2, timeout=30)
+    seen = events.until("watcher.bad.flapping", count=2)
 
     assert told(seen) == [("waiting", 1), ("given_up", 1)]
 
@@ -78,7 +78,7 @@ def test_what_dies_now_and_then_is_left_alone(daemon: Daemon) -> None:
     events = start(daemon, watcher("slow", cmd=lives(1.3), autostart=False), flapping(window=0.2))
 
     daemon.call("start", name="slow")
-    seen = events.until("watcher.slow.reap", count=3, timeout=20)
+    seen = events.until("watcher.slow.reap", count=3)
 
     assert {event.action for event in [*seen, *events.so_far()]} <= {"spawn", "start", "reap"}
 
@@ -108,11 +108,11 @@ def test_watcher_has_options_of_its_own(daemon: Daemon) -> None:
 
     daemon.call("start", name="free")
     daemon.call("start", name="bad")
-    seen = events.until("watcher.bad.flapping", timeout=20)
+    seen = events.until("watcher.bad.flapping")
 
     assert told(seen) == [("given_up", 0)]
     assert [event.topic for event in seen].count("watcher.bad.reap") >= 3
-    events.until("watcher.free.reap", count=3, timeout=20)
+    events.until("watcher.free.reap", count=3)
     assert daemon.status("free") != "stopped"
 
 
@@ -125,7 +125,7 @@ def test_options_are_read_anew_when_they_are_set(daemon: Daemon) -> None:
     daemon.call("set", name="bad", options={"flapping.retry_in": "0.5"})
 
     daemon.call("start", name="bad")
-    seen = events.until("watcher.bad.flapping", timeout=20)
+    seen = events.until("watcher.bad.flapping")
 
     assert seen[-1].data["retry_in"] == 0.5
 
@@ -138,7 +138,7 @@ def test_start_by_hand_ends_the_wait(daemon: Daemon) -> None:
         flapping(retry_in=600),
     )
     daemon.call("start", name="bad")
-    events.until("watcher.bad.stop", timeout=20)
+    events.until("watcher.bad.stop")
     flag.touch()
 
     daemon.call("start", name="bad", waiting=True)
@@ -151,7 +151,7 @@ def test_watcher_whose_name_is_no_word_is_stopped_too(daemon: Daemon) -> None:
     events = start(daemon, watcher("Odd [1] name", cmd=DIES, autostart=False), watcher("calm"), flapping(max_retry=0))
 
     daemon.call("start", name="Odd [1] name", match="simple")
-    events.until("watcher.odd_[1]_name.flapping", timeout=20)
+    events.until("watcher.odd_[1]_name.flapping")
 
     daemon.wait_status("Odd [1] name", "stopped")
 
@@ -160,7 +160,7 @@ def test_check_delay_of_the_daemon_counts(daemon: Daemon) -> None:
     """The window is that of the plugin and ``check_delay``; with a long one deaths a second apart are flapping."""
     daemon.start(circus(check_delay=30), watcher("slow", cmd=lives(1.2)), flapping(window=0, max_retry=0))
 
-    daemon.wait_status("slow", "stopped", timeout=20)
+    daemon.wait_status("slow", "stopped")
 
     assert "--check-delay" in (args := daemon.call("get", name="plugin:flap", keys=["args"])["options"]["args"])
     assert args[args.index("--check-delay") + 1] == "30"

@@ -37,7 +37,7 @@ def address(daemon: Daemon) -> str:
 
 def scrape(daemon: Daemon, accept: str = OPENMETRICS) -> tuple[str, str]:
     request = urllib.request.Request(address(daemon), headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return response.headers["Content-Type"], response.read().decode()
 
 
@@ -126,7 +126,7 @@ def test_daemon_that_does_not_answer_is_down(daemon: Daemon) -> None:
     url = address(daemon)
     os.kill(daemon.pid, signal.SIGSTOP)
     try:
-        with urllib.request.urlopen(url, timeout=20) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             text = response.read().decode()
     finally:
         os.kill(daemon.pid, signal.SIGCONT)

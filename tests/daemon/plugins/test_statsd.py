@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from circus.plugins.statsd import BaseObserver, FullStats, StatsdClient, StatsdEmitter
@@ -128,6 +126,8 @@ def test_plugin_runs_in_the_program_that_made_it(daemon: Daemon) -> None:
     class Statsd:
         def gauge(self, name: str, value: float) -> None:
             gauges[name] = value
+            if name == "_stats.web.watchers_num":
+                made.loop.add_callback(made.stop)
 
         def stop(self) -> None:
             gauges["stopped"] = 1
@@ -135,7 +135,6 @@ def test_plugin_runs_in_the_program_that_made_it(daemon: Daemon) -> None:
     made = FullStats(daemon.endpoint, daemon.pubsub_endpoint, 1, None, loop_rate=0.1)
     made.statsd.stop()
     made.statsd = Statsd()  # type: ignore[assignment]
-    made.loop.add_timeout(time.time() + 1, made.stop)
     made.start()
 
     assert gauges["_stats.web.watchers_num"] == 1 and gauges["stopped"] == 1

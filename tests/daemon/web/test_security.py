@@ -390,7 +390,7 @@ def test_read_only_console_has_no_button_and_hides_the_environment(readonly: Con
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "203.0.113.1"])
 def test_listening_for_others_without_a_password_is_refused(tmp_path: Path, host: str) -> None:
     done = subprocess.run(
-        [PROGRAM, "--port", "0", "--host", host], capture_output=True, text=True, timeout=20, check=False
+        [PROGRAM, "--port", "0", "--host", host], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
     assert "circushttpd --hash-password" in done.stderr
@@ -400,7 +400,7 @@ def test_listening_for_others_without_a_password_is_refused(tmp_path: Path, host
 def test_listening_for_others_on_a_given_socket_without_a_password_is_refused() -> None:
     with socket.create_server(("0.0.0.0", 0)) as given:
         words = [PROGRAM, "--fd", str(given.fileno())]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False, pass_fds=[given.fileno()])
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, pass_fds=[given.fileno()])
     assert done.returncode == 1
     assert "--hash-password" in done.stderr
 

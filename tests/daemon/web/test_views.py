@@ -311,7 +311,7 @@ def test_history_goes_on_when_the_page_is_loaded_again(visitor: Visitor) -> None
         return len(answer.json["watcher"]["t"])  # type: ignore[index]
 
     visitor.get("/watcher?name=web")
-    wait_for(lambda: (polled(visitor, "watcher:web"), count() >= 2)[1], "two samples", timeout=20)
+    wait_for(lambda: (polled(visitor, "watcher:web"), count() >= 2)[1], "two samples")
 
 
 # Connecting
@@ -346,12 +346,12 @@ def test_one_of_several_daemons_is_chosen(daemon: Daemon, console: ConsoleServer
 def test_daemon_that_is_gone_leads_to_the_connect_page_and_back(daemon: Daemon, visitor: Visitor) -> None:
     assert visitor.get("/").status == 200
     daemon.stop()
-    answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice", timeout=20)
+    answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice")
     assert "circusd does not answer at" in shown(answer)
     assert "Traceback" not in answer.body
     daemon.launch(str(daemon.config))
     daemon.wait_until_up()
-    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again", timeout=20)
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again")
     assert "web" in shown(visitor.get("/"))
 
 
@@ -363,19 +363,19 @@ def test_daemon_that_is_not_there_yet_is_found(daemon: Daemon, console: ConsoleS
     assert visitor.get("/").status == 503
     daemon.launch(str(daemon.config))
     daemon.wait_until_up()
-    wait_for(lambda: visitor.get("/").status == 200, "the console to find it", timeout=20)
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it")
 
 
 def test_hanging_daemon_does_not_hold_up_other_pages(daemon: Daemon, visitor: Visitor) -> None:
     assert visitor.get("/").status == 200
     daemon.signal(signal.SIGSTOP)
     try:
-        answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice", timeout=20)
+        answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice")
         assert "does not answer" in shown(answer)
         assert visitor.get("/connect").status == 200
     finally:
         daemon.signal(signal.SIGCONT)
-    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again", timeout=20)
+    wait_for(lambda: visitor.get("/").status == 200, "the console to find it again")
 
 
 # Within circusd
