@@ -83,13 +83,14 @@ def test_term_while_the_watchers_still_start(daemon: Daemon) -> None:
 
 @pytest.mark.differs("errno 5 with another text")
 def test_commands_that_arrive_while_it_stops_are_refused(daemon: Daemon) -> None:
-    daemon.start(watcher("w", cmd=stubborn("w"), graceful_timeout=1))
-    daemon.wait_ready("w")
+    daemon.start(watcher("w", cmd=stubborn("w"), graceful_timeout=600))
+    (pid,) = daemon.wait_ready("w").values()
     daemon.call("quit")
 
     reply = daemon.refused("start", name="w")
 
     assert reply["errno"] == 5
+    os.kill(pid, signal.SIGKILL)
     assert daemon.wait_exit() == 0
 
 

@@ -26,7 +26,7 @@ def start(daemon: Daemon, example: str) -> tuple[str, int]:
     text = re.sub(r"^pubsub_endpoint = .*", f"pubsub_endpoint = {daemon.pubsub_endpoint}", text, flags=re.MULTILINE)
     daemon.config.write_text(re.sub(r"^port = .*", "port = 0", text, flags=re.MULTILINE))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    daemon.launch(str(daemon.config), cwd=ROOT, env={**os.environ, "PATH": path})
+    daemon.launch(str(daemon.config), cwd=ROOT, env={**os.environ, "PATH": path, "HOME": str(daemon.home)})
     daemon.wait_until_up()
     found = daemon.call("listsockets")["sockets"][0]
     return found["host"], found["port"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -123,7 +124,7 @@ def test_sighup_does_not_read_the_file(daemon: Daemon) -> None:
 
 @pytest.mark.differs("commands are refused while the old ones end")
 def test_a_slow_end_of_the_old_ones_does_not_delay_the_new_ones(daemon: Daemon) -> None:
-    daemon.start(watcher("w", cmd=stubborn("w"), numprocesses=2, graceful_timeout=2))
+    daemon.start(watcher("w", cmd=stubborn("w"), numprocesses=2, graceful_timeout=600))
     before = daemon.wait_ready("w", 2)
 
     daemon.call("reload", name="w")
@@ -131,3 +132,6 @@ def test_a_slow_end_of_the_old_ones_does_not_delay_the_new_ones(daemon: Daemon) 
     daemon.wait_ready("w", 4)
     assert all(map(procs.is_alive, before.values()))
     assert daemon.call("incr", name="w")["status"] == "ok"
+    daemon.call("set", name="w", options={"graceful_timeout": 0.1})
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)

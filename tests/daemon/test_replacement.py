@@ -186,7 +186,7 @@ def test_max_age_replaces_processes_that_are_too_old(daemon: Daemon) -> None:
 
 @pytest.mark.differs("it waits for the old one first")
 def test_a_process_on_its_way_out_does_not_delay_its_replacement(daemon: Daemon) -> None:
-    daemon.start(watcher("slow", cmd=stubborn("slow"), max_age=1, max_age_variance=0, graceful_timeout=3))
+    daemon.start(watcher("slow", cmd=stubborn("slow"), max_age=1, max_age_variance=0, graceful_timeout=600))
     (old,) = daemon.wait_ready("slow").values()
 
     pids = wait_for(
@@ -195,7 +195,9 @@ def test_a_process_on_its_way_out_does_not_delay_its_replacement(daemon: Daemon)
     )
 
     assert old in pids.values()
-    daemon.call("set", name="slow", options={"graceful_timeout": 0.1, "max_age": 0}, waiting=True)
+    daemon.call("set", name="slow", options={"graceful_timeout": 0.1, "max_age": 0})
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_stopped_process_is_not_replaced(daemon: Daemon) -> None:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.support.daemon import Daemon
-from tests.support.ini import PROGRAMS, PYTHON, Section, socket, watcher
+from tests.support.ini import PROGRAMS, PYTHON, Section, env, socket, watcher
 from tests.support.load import Load
 from tests.support.waiting import wait_for
 
@@ -50,7 +50,7 @@ cases = pytest.mark.parametrize(
 
 @cases
 def test_no_connection_is_refused_while_workers_are_killed(daemon: Daemon, kind: str) -> None:
-    daemon.start(socket("web"), server(kind))
+    daemon.start(socket("web"), server(kind), env(HOME=daemon.home))
     with Load(address(daemon)) as load:
         wait_for(lambda: load.answered() > 20, "answers")
         for _ in range(3):
@@ -67,7 +67,7 @@ def test_no_connection_is_refused_while_workers_are_killed(daemon: Daemon, kind:
 
 @cases
 def test_no_connection_is_refused_by_graceful_reloads(daemon: Daemon, kind: str) -> None:
-    daemon.start(socket("web"), server(kind))
+    daemon.start(socket("web"), server(kind), env(HOME=daemon.home))
     with Load(address(daemon)) as load:
         wait_for(lambda: load.served_by(daemon.pids("web")), "all processes to answer")
         for sequential in (False, True):
@@ -85,7 +85,7 @@ def test_no_connection_is_refused_by_graceful_reloads(daemon: Daemon, kind: str)
 
 @pytest.mark.differs("it does not know LISTEN_FDS")
 def test_gunicorn_serves_two_sockets_of_listen_fds(daemon: Daemon) -> None:
-    daemon.start(socket("a"), socket("b"), socket("c"), server("gunicorn-listen-fds"))
+    daemon.start(socket("a"), socket("b"), socket("c"), server("gunicorn-listen-fds"), env(HOME=daemon.home))
 
     for entry in daemon.call("listsockets")["sockets"]:
         with Load((entry["host"], entry["port"])) as load:

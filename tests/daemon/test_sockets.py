@@ -29,7 +29,7 @@ def listed(daemon: Daemon) -> dict[str, dict[str, Any]]:
 def ask(address: Any, family: int = sockets.AF_INET, kind: int = sockets.SOCK_STREAM) -> int:
     """Return the pid of the process that answers."""
     with sockets.socket(family, kind) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(address)
         client.sendall(b"?")
         return int(client.recv(100))

@@ -83,7 +83,7 @@ def test_circusctl_listens_to_a_daemon_behind_ssh(reached: Daemon, server: SshSe
 
 def test_clients_reach_a_daemon_behind_ssh(reached: Daemon, server: SshServer) -> None:
     how = {"ssh_server": server.address, "ssh_keyfile": str(server.keyfile)}
-    with CircusClient(endpoint=reached.endpoint, timeout=10, **how) as client:
+    with CircusClient(endpoint=reached.endpoint, timeout=60, **how) as client:
         assert client.send_message("status")["statuses"] == {"web": "active"}
         with CircusConsumer(["watcher.web"], endpoint=reached.pubsub_endpoint, **how) as consumer:
             consumer.synchronise(timeout=60)
@@ -109,11 +109,11 @@ def test_tunnel_ends_with_its_client(reached: Daemon, server: SshServer, monkeyp
 
 
 def test_tunnel_that_broke_is_made_again(reached: Daemon, server: SshServer) -> None:
-    client = CircusClient(
-        endpoint=reached.endpoint, timeout=1, ssh_server=server.address, ssh_keyfile=str(server.keyfile)
-    )
+    how = {"ssh_server": server.address, "ssh_keyfile": str(server.keyfile)}
+    client = CircusClient(endpoint=reached.endpoint, timeout=60, **how)
     assert client.send_message("numwatchers")["numwatchers"] == 1
     server.stop()
+    client.timeout = 1
     with pytest.raises(CallError):
         client.send_message("numwatchers")
     server.start()

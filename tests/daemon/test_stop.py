@@ -17,12 +17,14 @@ from tests.support.waiting import wait_for
 @pytest.mark.parametrize("signum", ["INT", "SIGUSR1", "quit", "10"])
 def test_stop_signal_is_what_a_process_gets_first(daemon: Daemon, signum: str) -> None:
     wanted = {"INT": "SIGINT", "quit": "SIGQUIT"}.get(signum, "SIGUSR1")
-    daemon.start(watcher("w", cmd=signals("w"), stop_signal=signum, graceful_timeout=0.2))
-    daemon.wait_ready("w")
+    daemon.start(watcher("w", cmd=signals("w"), stop_signal=signum, graceful_timeout=600))
+    (pid,) = daemon.wait_ready("w").values()
 
-    daemon.call("stop", name="w", waiting=True)
+    daemon.call("stop", name="w")
 
-    assert [words[2] for words in daemon.said("signal", "w")] == [wanted]
+    wait_for(lambda: daemon.said("signal", "w") == [["1", str(pid), wanted]], "it to print it")
+    _end([pid])
+    daemon.wait_status("w", "stopped")
 
 
 def test_sigkill_follows_after_the_graceful_timeout(daemon: Daemon) -> None:
