@@ -36,7 +36,7 @@ def restart(daemon: Daemon) -> None:
 
 
 def test_client_finds_a_daemon_that_was_restarted(restartable: Daemon) -> None:
-    client = CircusClient(endpoint=restartable.endpoint)
+    client = CircusClient(endpoint=restartable.endpoint, timeout=60)
     assert client.send_message("numwatchers")["numwatchers"] == 1
     restart(restartable)
 
@@ -46,14 +46,14 @@ def test_client_finds_a_daemon_that_was_restarted(restartable: Daemon) -> None:
     with pytest.raises(CallTimeoutError):
         client.send_message("quit")
     restartable.launch(str(restartable.config))
-    client.timeout = 10000
+    client.timeout = 60_000
     assert client.send_message("numwatchers")["numwatchers"] == 1, "the quit that was given up is not done"
     client.stop()
 
 
 def test_client_for_asyncio_finds_a_daemon_that_was_restarted(restartable: Daemon) -> None:
     async def scenario() -> None:
-        async with AsyncCircusClient(endpoint=restartable.endpoint) as client:
+        async with AsyncCircusClient(endpoint=restartable.endpoint, timeout=60) as client:
             replies = await asyncio.gather(*(client.send_message("status", name="web") for _ in range(20)))
             assert {reply["status"] for reply in replies} == {"active"}
             await asyncio.to_thread(restart, restartable)
@@ -66,7 +66,7 @@ def test_waiting_for_a_slow_command_holds_up_no_other_call(daemon: Daemon) -> No
     daemon.start(watcher("slow", warmup_delay=1), watcher("web"))
 
     async def scenario() -> None:
-        async with AsyncCircusClient(endpoint=daemon.endpoint) as client:
+        async with AsyncCircusClient(endpoint=daemon.endpoint, timeout=60) as client:
             slow = asyncio.create_task(client.send_message("incr", name="slow", nb=2, waiting=True))
             assert (await client.send_message("status", name="web"))["status"] == "active"
             assert not slow.done()
@@ -79,7 +79,7 @@ def test_waiting_for_a_slow_command_holds_up_no_other_call(daemon: Daemon) -> No
 def test_consumer_gets_every_event_after_it_is_synchronised(daemon: Daemon) -> None:
     daemon.start(watcher("web"), watcher("other"))
     for _ in range(10):
-        with CircusConsumer(["watcher.web"], endpoint=daemon.pubsub_endpoint) as consumer:
+        with CircusConsumer(["watcher.web"], endpoint=daemon.pubsub_endpoint, timeout=60) as consumer:
             consumer.synchronise()
             daemon.call("set", name="other", options={"graceful_timeout": 3})
             daemon.call("set", name="web", options={"graceful_timeout": 3})

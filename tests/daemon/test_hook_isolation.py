@@ -92,7 +92,7 @@ def test_hook_that_misbehaves_costs_nobody_else(
         print(f"\n  without: {without}\n  {hook + ':':8} {figures}")
 
     # Functions that compute without end share the interpreter with the loop, three of them here, 5 ms at a time.
-    slack = 1000 if hook == "spins" else 20
+    slack = 1000 if hook == "spins" else 50
     assert figures.round_trip < 3 * without.round_trip + slack
     assert figures.replacement < 3 * without.replacement + 2 * slack
     assert daemon.status("web") == "active"

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 PROGRAM = str(Path(sys.executable).with_name("circushttpd"))
 
@@ -149,7 +149,7 @@ class ConsoleServer:
     def log(self) -> str:
         return (self.home / "console.err").read_text()
 
-    def wait_exit(self, timeout: float = 10.0) -> int:
+    def wait_exit(self, timeout: float = PATIENCE) -> int:
         """Return the exit code of ``circushttpd`` once it ended."""
         assert self._child is not None
         return self._child.wait(timeout)
@@ -168,7 +168,7 @@ class ConsoleServer:
     def new_link(self) -> str:
         """Return what ``circusctl console-link`` prints."""
         program = str(Path(sys.executable).with_name("circusctl"))
-        words = [program, "--endpoint", self.endpoint, "--timeout", "2", "console-link"]
+        words = [program, "--endpoint", self.endpoint, "--timeout", "60", "console-link"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=self.environ, timeout=60)
         assert done.returncode == 0, done.stderr
         return next(line for line in done.stdout.splitlines() if line.startswith(self.url))
@@ -189,4 +189,4 @@ class ConsoleServer:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-            pytest.fail(f"circushttpd did not end within 10s of TERM; its log: {self.log[-2000:]}")
+            pytest.fail(f"circushttpd did not end within 60s of TERM; its log: {self.log[-2000:]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,11 +104,12 @@ def test_events_are_chosen_by_patterns(daemon: Daemon, web: WebServer) -> None:
 def test_many_events_are_few_messages(daemon: Daemon, web: WebServer) -> None:
     start(daemon, watcher("web"), notify(webhook_url=web.url, events="*.custom", min_interval=1))
 
+    began = time.monotonic()
     for number in range(300):
         daemon.call("publish", name="web", action="custom", data={"number": number})
     wait_for(lambda: sum(len(m["events"]) + m["omitted"] for m in messages(web)) == 300, "all to be told")
 
-    assert len(web.requests) <= 4
+    assert len(web.requests) <= 3 + (time.monotonic() - began), "no more than one a second"
     assert all(len(message["events"]) <= 200 for message in messages(web))
     assert events(web)[0] == ("web", "custom")
 
@@ -117,11 +119,11 @@ def test_web_server_in_trouble_is_asked_again(daemon: Daemon, web: WebServer) ->
     start(daemon, watcher("web"), notify(webhook_url=web.url, events="*.custom"))
 
     daemon.call("publish", name="web", action="custom")
-    wait_for(lambda: len(web.requests) == 1, "the first try")
-    web.code = 200
-    wait_for(lambda: len(web.requests) == 2, "the second try")
+    wait_for(lambda: web.requests, "the first try")
+    web.code, tries = 200, len(web.requests)
+    wait_for(lambda: len(web.requests) > tries, "another try")
 
-    assert events(web) == [("web", "custom")] * 2
+    assert set(events(web)) == {("web", "custom")}
     assert "lost" not in daemon.log
 
 
@@ -180,7 +182,7 @@ def test_mail_and_webhook_do_not_wait_for_each_other(daemon: Daemon, mail: MailS
     daemon.call("publish", name="web", action="custom")
     wait_for(lambda: web.requests, "the message")
 
-    wait_for(lambda: "plugin:n: mail by 127.0.0.1" in daemon.log, "the error", 30)
+    wait_for(lambda: "plugin:n: mail by 127.0.0.1" in daemon.log, "the error")
     mail.close = lambda: None  # type: ignore[method-assign]
 
 
