@@ -81,6 +81,7 @@ def test_hooks_wait_for_a_real_redis(daemon: Daemon) -> None:
 
 def test_streams_of_ones_own_write_what_processes_print(daemon: Daemon) -> None:
     start(daemon, "custom_stream.ini", {"/tmp/": f"{daemon.home}/"})
+    daemon.wait_status("talker", "active")
     (pid,) = daemon.pids("talker")
     log, err = daemon.home / "talker.log", daemon.home / "talker.err"
     wait_for(lambda: log.exists() and log.read_text(), "the line on standard output")
@@ -90,7 +91,8 @@ def test_streams_of_ones_own_write_what_processes_print(daemon: Daemon) -> None:
 
 def test_listener_prints_the_death_of_a_worker(daemon: Daemon, tmp_path: Path) -> None:
     start(daemon, "example1.ini", {})
-    daemon.wait_status("dummy2", "active")
+    for name in ("dummy", "dummy2"):
+        daemon.wait_status(name, "active")
     assert len(daemon.pids("dummy")) == 5 and len(daemon.pids("dummy2")) == 3
     program = copy("listener.py", tmp_path, {"tcp://127.0.0.1:5556": daemon.pubsub_endpoint})
     with launch(program) as listener:

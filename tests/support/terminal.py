@@ -17,6 +17,7 @@ from types import TracebackType
 import pytest
 
 from tests.support.procs import end_with_parent
+from tests.support.waiting import PATIENCE
 
 _SEQUENCES = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|[()][A-Z0-9]|[=>78])")
 
@@ -70,7 +71,7 @@ class Terminal:
         self.raw = ""
         os.write(self._master, keys.encode())
 
-    def wait_for(self, *texts: str, timeout: float = 15.0) -> None:
+    def wait_for(self, *texts: str, timeout: float = PATIENCE) -> None:
         """Return when it has written each of *texts* since the last key."""
         limit = time.monotonic() + timeout
         while not all(text in self.text for text in texts):
@@ -78,7 +79,7 @@ class Terminal:
                 pytest.fail(f"waited {timeout:g}s for {texts}; it shows: {self.text[-2000:]}")
             self._take(0.2)
 
-    def wait_exit(self, timeout: float = 10.0) -> int:
+    def wait_exit(self, timeout: float = PATIENCE) -> int:
         """Return its exit code once it ended."""
         limit = time.monotonic() + timeout
         while self.process.poll() is None:
