@@ -72,17 +72,20 @@ def test_calls_at_the_same_time_get_their_own_replies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "timeout", "error"),
     [
-        (lambda messages: [b"nope"], "sent no JSON"),
-        (lambda messages: [b"[]"], "sent no object"),
-        (lambda messages: [{"id": "old"}], "Timed out. No reply from"),
-        (lambda messages: [], "Timed out. No reply from"),
+        (lambda messages: [b"nope"], 60, "sent no JSON"),
+        (lambda messages: [b"[]"], 60, "sent no object"),
+        (lambda messages: [{"id": "old"}], 0.2, "Timed out. No reply from"),
+        (lambda messages: [], 0.05, "Timed out. No reply from"),
     ],
 )
-def test_reply_that_is_none_fails_the_call(tmp_path: Path, answer: Answer, error: str) -> None:
+def test_reply_that_is_none_fails_the_call(tmp_path: Path, answer: Answer, timeout: float, error: str) -> None:
     async def scenario() -> None:
-        async with served(tmp_path, answer) as endpoint, AsyncCircusClient(endpoint=endpoint, timeout=0.2) as client:
+        async with (
+            served(tmp_path, answer) as endpoint,
+            AsyncCircusClient(endpoint=endpoint, timeout=timeout) as client,
+        ):
             with pytest.raises(CallError, match=error):
                 await client.send_message("list")
 
