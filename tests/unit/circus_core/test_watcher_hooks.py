@@ -209,9 +209,11 @@ def test_awaitable_that_a_plain_function_returns_is_awaited() -> None:
 
 def test_function_that_hangs_counts_as_failed_and_costs_one_thread(release: threading.Event) -> None:
     threads: list[threading.Thread] = []
+    has_begun = threading.Event()
 
     def hangs(**_: Any) -> bool:
         threads.append(threading.current_thread())
+        has_begun.set()
         return release.wait(60)
 
     bench = Bench(timeout=0.05, before_start=hangs)
@@ -349,9 +351,11 @@ def test_calls_at_the_same_time_are_all_made(release: threading.Event) -> None:
 
 def test_cancelled_call_costs_one_thread_however_often(release: threading.Event) -> None:
     threads: list[threading.Thread] = []
+    has_begun = threading.Event()
 
     def hangs(**_: Any) -> bool:
         threads.append(threading.current_thread())
+        has_begun.set()
         return release.wait(60)
 
     bench = Bench(before_start=hangs)
@@ -359,7 +363,7 @@ def test_cancelled_call_costs_one_thread_however_often(release: threading.Event)
     async def cancel() -> None:
         for _ in range(3):
             task = asyncio.create_task(bench.hooks.call("before_start"))
-            await asyncio.wait({task}, timeout=0.05)
+            await asyncio.to_thread(has_begun.wait, 60)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
