@@ -60,10 +60,14 @@ def test_many_changes_are_one(daemon: Daemon, app: Path) -> None:
 
     for number in range(50):
         (app / "sub" / f"file{number}.txt").write_text("x")
-    event = events.until("watcher.web.file_change")[-1]
+    told: list[str] = []
+    count = 0
+    while len(told) < 50:
+        told += events.until("watcher.web.file_change")[-1].data["paths"]
+        count += 1
 
-    assert len(event.data["paths"]) == 50
-    assert [event for event in events.so_far() if event.action == "file_change"] == []
+    assert len(set(told)) == 50
+    assert count <= 5, "one, unless the machine was too busy to write them within a second"
 
 
 def test_what_is_ignored_or_matches_nothing_does_not_count(daemon: Daemon, app: Path) -> None:
