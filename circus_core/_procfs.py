@@ -17,6 +17,7 @@ _ENOUGH: Final = 4096  # bytes: more than ``stat`` ever has, and than a program'
 _MUCH: Final = 1 << 16  # bytes
 _HAS_LISTS: Final = os.path.exists("/proc/thread-self/children")  # some kernels are built without
 _OTHER_DESCRIPTORS: Final = 100  # that whoever keeps processes open has besides
+_CLOCK_STEP: Final = 0.005  # seconds: by so much the wall clock has to move to change what is shown
 
 
 def _read(path: str) -> bytes:
@@ -86,28 +87,38 @@ def read_children(parents: Mapping[int, Figures]) -> dict[int, list[Figures]]:
     return found
 
 
-class KeptOpen:
+class Reader:
     """Reads figures of the same processes again and again, through descriptors that it keeps.
 
-    That takes a third of the time, and a kept descriptor never tells of a later process that got the same pid.
+    That takes a third of the time, and a kept descriptor never tells of a later process that got the same pid. What
+    the kernel tells of a process that slept since then is the same to the letter: it is not parsed again, and the same
+    object is returned.
     """
 
     def __init__(self) -> None:
         self._fds: dict[int, int] = {}
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_DESCRIPTORS
+        self._parsed: dict[int, tuple[bytes, Figures]] = {}
+        self._boot_time = 0.0
 
     def read_some_figures(self, pids: Iterable[int]) -> dict[int, Figures]:
-        """Return the figures of those of *pids* that are there; what is not among them is not kept any more."""
+        """Return the figures of those of *pids* that are there; nothing is kept of what is not among them."""
         boot_time = _boot_time()
-        found = {}
+        if abs(boot_time - self._boot_time) > _CLOCK_STEP:
+            self._boot_time = boot_time
+            self._parsed.clear()
+        before, self._parsed = self._parsed, {}
         old, self._fds = self._fds, {}
         for pid in pids:
             data = self._read(pid, old.pop(pid, None))
             if data:
-                found[pid] = _figures(pid, data, boot_time)
+                last = before.get(pid)
+                if last is None or last[0] != data:
+                    last = data, _figures(pid, data, self._boot_time)
+                self._parsed[pid] = last
         for fd in old.values():
             os.close(fd)
-        return found
+        return {pid: figures for pid, (_, figures) in self._parsed.items()}
 
     def close(self) -> None:
         """Keep nothing any more."""

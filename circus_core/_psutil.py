@@ -64,7 +64,7 @@ def read_children(parents: Mapping[int, Figures]) -> dict[int, list[Figures]]:
     return found
 
 
-class KeptOpen:
+class Reader:
     """Reads figures of the same processes again and again."""
 
     def read_some_figures(self, pids: Iterable[int]) -> dict[int, Figures]:

@@ -6,7 +6,7 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -34,21 +34,21 @@ _UNITS: Final = "KMGTPEZY"
 _NAMES_HOLD: Final = 10.0  # seconds; a program may change its name at any time
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    birth: float
-    cpu_time: float
+@dataclass(slots=True)
+class _Known:
+    """A process that was sampled before.
+
+    :param figures: what was read of it last
+    :param info: what was told of it last, but for its age and its children
+    :param cpu_time: seconds of processor time that it had at *at*, when its share was reckoned last
+    :param names_until: when its names are to be read anew
+    """
+
+    figures: Figures
+    info: ProcessInfo
+    cpu_time: float | None
     at: float
-    percent: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    birth: float
-    title: bytes
-    command: str
-    user: str
-    until: float
+    names_until: float
 
 
 class Sampler:
@@ -63,9 +63,8 @@ class Sampler:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_periodic: bool = False) -> None:
         self._clock = clock
-        self._samples: dict[int, _Sample] = {}
-        self._names: dict[int, _Names] = {}
-        self._kept_open = _source.KeptOpen() if is_periodic else None
+        self._known: dict[int, _Known] = {}
+        self._reader = _source.Reader() if is_periodic else None
         self._total_memory = _source.total_memory()
         self._lock = threading.Lock()
 
@@ -80,87 +79,82 @@ class Sampler:
         wanted = list(pids)
         with self._lock:
             now = self._clock()
-            read = self._kept_open.read_some_figures if self._kept_open else _source.read_some_figures
-            known = read(wanted)
-            below = _source.read_children(known) if with_children else {}
+            read = self._reader.read_some_figures if self._reader else _source.read_some_figures
+            found = read(wanted)
+            below = _source.read_children(found) if with_children else {}
+            wall = time.time()
             result: dict[int, ProcessInfo | str] = {}
             for pid in wanted:
-                info = None
-                if pid in known:
-                    children = [self._info(child, now) for child in below.get(pid, ())]
-                    info = self._info(known[pid], now, children)
-                result[pid] = GONE if info is None or _is_younger(info, min_age) else info
-            self._forget_old(now, known)
+                figures = found.get(pid)
+                if figures is None or _is_younger(figures, wall, min_age):
+                    result[pid] = GONE
+                    continue
+                info = result[pid] = self._info(figures, now, wall)
+                info["children"] = [self._info(child, now, wall) for child in below.get(pid, ())]
+            self._forget_old(now, found)
             return result
 
     @property
     def known(self) -> list[int]:
         """The pids of the processes that it remembers."""
-        return list(self._samples)
+        return list(self._known)
 
     def close(self) -> None:
         """Let go of the processes, and of what is known of them."""
         with self._lock:
-            self._samples.clear()
-            self._names.clear()
-            if self._kept_open:
-                self._kept_open.close()
+            self._known.clear()
+            if self._reader:
+                self._reader.close()
 
-    def _info(self, figures: Figures, now: float, children: Sequence[ProcessInfo] = ()) -> ProcessInfo:
-        names = self._names_of(figures, now)
-        info: ProcessInfo = {
-            "mem_info1": UNREADABLE if figures.rss is None else human_size(figures.rss),
-            "mem_info2": UNREADABLE if figures.vms is None else human_size(figures.vms),
-            "cpu": UNREADABLE if figures.cpu_time is None else self._percent(figures, figures.cpu_time, now),
-            "mem": UNREADABLE if figures.rss is None else round(100 * figures.rss / self._total_memory, 3),
-            "ctime": UNREADABLE if figures.cpu_time is None else human_cpu_time(figures.cpu_time),
+    def _info(self, figures: Figures, now: float, wall: float) -> ProcessInfo:
+        known = self._known.get(figures.pid)
+        if known is None or known.figures.birth != figures.birth:
+            cpu = UNREADABLE if figures.cpu_time is None else 0.0
+            info = {**self._told(figures), "cpu": cpu, **_names(figures.pid)}
+            # What has just begun is about to become another program, of another user: the names hold for once.
+            self._known[figures.pid] = _Known(figures, info, figures.cpu_time, now, -inf)
+        else:
+            self._update(known, figures, now)
+            info = known.info
+        age = UNREADABLE if figures.created is None else round(max(0.0, wall - figures.created), 2)
+        return {**info, "age": age, "children": []}
+
+    def _update(self, known: _Known, figures: Figures, now: float) -> None:
+        if now > known.names_until or figures.title != known.figures.title:
+            known.info.update(_names(figures.pid))
+            known.names_until = now + _NAMES_HOLD
+        if figures is not known.figures:
+            known.info.update(self._told(figures))
+            known.figures = figures
+        elapsed = now - known.at
+        if figures.cpu_time is None or known.cpu_time is None:
+            known.info["cpu"] = UNREADABLE
+        elif elapsed < _SHORTEST:
+            return
+        else:
+            known.info["cpu"] = round(100 * max(0.0, figures.cpu_time - known.cpu_time) / elapsed, 1)
+        known.cpu_time, known.at = figures.cpu_time, now
+
+    def _told(self, figures: Figures) -> ProcessInfo:
+        """Return what changes only when what is read does."""
+        rss, vms, cpu_time = figures.rss, figures.vms, figures.cpu_time
+        return {
+            "mem_info1": UNREADABLE if rss is None else human_size(rss),
+            "mem_info2": UNREADABLE if vms is None else human_size(vms),
+            "mem": UNREADABLE if rss is None else round(100 * rss / self._total_memory, 3),
+            "ctime": UNREADABLE if cpu_time is None else human_cpu_time(cpu_time),
             "pid": figures.pid,
-            "username": names.user,
             "nice": "Zombie" if figures.is_zombie else _or_unreadable(figures.nice),
-            "create_time": UNREADABLE,
-            "age": UNREADABLE,
-            "cmdline": names.command,
-            "children": list(children),
+            "create_time": UNREADABLE if figures.created is None else round(figures.created, 2),
         }
-        if figures.created is not None:
-            info["create_time"] = round(figures.created, 2)
-            info["age"] = round(max(0.0, time.time() - figures.created), 2)
-        return info
-
-    def _names_of(self, figures: Figures, now: float) -> _Names:
-        names = self._names.get(figures.pid)
-        if names is None or names.birth != figures.birth or names.title != figures.title or now > names.until:
-            command = _source.read_command(figures.pid)
-            names = self._names[figures.pid] = _Names(
-                birth=figures.birth,
-                title=figures.title,
-                command=UNREADABLE if command is None else os.path.basename(command),
-                user=_user_name(_source.read_uid(figures.pid)),
-                # What has just begun is about to become another user.
-                until=now + _NAMES_HOLD if figures.pid in self._samples else -inf,
-            )
-        return names
-
-    def _percent(self, figures: Figures, cpu_time: float, now: float) -> float:
-        """Return the share of one processor that a process had since it was sampled before."""
-        before = self._samples.get(figures.pid)
-        percent = 0.0
-        if before is not None and before.birth == figures.birth:
-            elapsed = now - before.at
-            if elapsed < _SHORTEST:
-                return before.percent
-            percent = round(100 * max(0.0, cpu_time - before.cpu_time) / elapsed, 1)
-        self._samples[figures.pid] = _Sample(figures.birth, cpu_time, now, percent)
-        return percent
 
     def _forget_old(self, now: float, sampled: Mapping[int, object]) -> None:
-        if self._kept_open:
-            old = self._samples.keys() - sampled.keys()
+        if self._reader:
+            old = self._known.keys() - sampled.keys()
         else:
-            old = {pid for pid, sample in self._samples.items() if now - sample.at > _FORGOTTEN}
+            old = {pid for pid, known in self._known.items() if now - known.at > _FORGOTTEN}
         for pid in old:
-            del self._samples[pid]
-            self._names.pop(pid, None)
+            del self._known[pid]
 
 
 def descendants(pid: int, recursive: bool) -> list[int]:
@@ -187,8 +181,16 @@ def human_cpu_time(seconds: float) -> str:
     return f"{hundredths // 6000 % 60}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
 
 
-def _is_younger(info: ProcessInfo, min_age: float) -> bool:
-    return min_age > 0 and isinstance(info["age"], float) and info["age"] < min_age
+def _is_younger(figures: Figures, wall: float, min_age: float) -> bool:
+    return min_age > 0 and figures.created is not None and wall - figures.created < min_age
+
+
+def _names(pid: int) -> ProcessInfo:
+    command = _source.read_command(pid)
+    return {
+        "username": _user_name(_source.read_uid(pid)),
+        "cmdline": UNREADABLE if command is None else os.path.basename(command),
+    }
 
 
 def _or_unreadable(value: int | None) -> int | str:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -159,29 +160,54 @@ def is_at_rest(pid: int) -> bool:
     return True
 
 
-def test_figures_agree_with_proc(daemon: Daemon, opened: ExitStack) -> None:
-    half = watcher("half", cmd=f"{PYTHON} {PROGRAMS}/burn.py 0.5")
-    hold = watcher("hold", cmd=f"{PYTHON} {PROGRAMS}/hold.py 200")
-    stats = start(daemon, opened, half, hold)
-    burning, holding = *daemon.pids("half"), *daemon.pids("hold")
-    wait_for(lambda: resident(holding) > 200 << 20, "200 MB to be held")
+def test_cpu_agrees_with_proc(daemon: Daemon, opened: ExitStack) -> None:
+    """However much of its half of a processor a busy machine gives to the process."""
+    stats = start(daemon, opened, watcher("half", cmd=f"{PYTHON} {PROGRAMS}/burn.py 0.5"))
+    (pid,) = daemon.pids("half")
+    infos = [figures_of(stats, pid) for _ in range(5)]
+    for before, info in pairwise(infos):
+        elapsed = info["age"] - before["age"]
+        share = 100 * (seconds(info["ctime"]) - seconds(before["ctime"])) / elapsed
+        # The kernel counts in hundredths of a second: either end of the interval may be off by one.
+        assert info["cpu"] == pytest.approx(share, abs=2.5 / elapsed)
+        assert info["cpu"] > 0
+    earliest = procs.cpu_seconds(pid)
+    info = figures_of(stats, pid)
+    while seconds(info["ctime"]) < earliest - 0.01:  # one that was under way
+        info = figures_of(stats, pid)
+    assert seconds(info["ctime"]) <= procs.cpu_seconds(pid) + 0.01
 
-    told, spent, at = cpu_of(stats, burning)
-    for _ in range(3):
-        told, now_spent, now = cpu_of(stats, burning)
-        # The kernel counts in hundredths of a second, so both may be off by one such tick a second.
-        assert told == pytest.approx(100 * (now_spent - spent) / (now - at), abs=3.0)
-        spent, at = now_spent, now
-    info = stats.until(lambda stat: stat.topic == f"stat.hold.{holding}", "its figures").data
+
+def figures_of(stats: Stats, pid: int) -> dict[str, Any]:
+    """Return what is told next of a process."""
+    return stats.until(lambda stat: stat.data.get("subtopic") == pid, "its figures").data
+
+
+def seconds(ctime: str) -> float:
+    minutes, rest = ctime.split(":")
+    return 60 * int(minutes) + float(rest)
+
+
+def test_memory_agrees_with_proc_and_ps(daemon: Daemon, opened: ExitStack) -> None:
+    stats = start(daemon, opened, watcher("hold", cmd=f"{PYTHON} {PROGRAMS}/hold.py 200"))
+    (pid,) = daemon.pids("hold")
+    wait_for(lambda: resident(pid) > 200 << 20, "200 MB to be held")
+    info = stats.until(lambda stat: is_held(stat.data, pid), "its figures").data
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert float(info["mem_info1"].removesuffix("M")) == pytest.approx(resident(holding) / 2**20, rel=0.01)
-    assert info["mem"] == pytest.approx(100 * resident(holding) / total, rel=0.01)
+    told = megabytes(info["mem_info1"])
+    assert told == pytest.approx(resident(pid) / 2**20, rel=0.01)
+    ps = subprocess.run(["ps", "-o", "rss=,vsz=", str(pid)], capture_output=True, text=True, check=True)
+    rss, vsz = (int(word) / 1024 for word in ps.stdout.split())
+    assert (told, megabytes(info["mem_info2"])) == pytest.approx((rss, vsz), rel=0.01)
+    assert info["mem"] == pytest.approx(100 * resident(pid) / total, rel=0.01)
 
 
-def cpu_of(stats: Stats, pid: int) -> tuple[float, float, float]:
-    """Return what is told next of a process, the seconds of CPU that it had, and when."""
-    told = stats.until(lambda stat: stat.data.get("subtopic") == pid, "its figures").data["cpu"]
-    return told, procs.cpu_seconds(pid), time.monotonic()
+def is_held(info: dict[str, Any], pid: int) -> bool:
+    return info.get("subtopic") == pid and megabytes(info["mem_info1"]) > 200
+
+
+def megabytes(size: str) -> float:
+    return float(size[:-1]) if size.endswith("M") else 0.0
 
 
 def resident(pid: int) -> int:
