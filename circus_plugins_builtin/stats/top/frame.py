@@ -32,15 +32,17 @@ def frame(
     top = [*_title(boards, view, width, now), header(shape, view)]
     if view.shows_help:
         body = [line(Span(f"  {fit(keys, 14)}", Style.BOLD), Span(fit(what, width - 16))) for keys, what in HELP]
+        below = 0
     else:
         table = list(rows(boards, view, shape, now))
         view.rows = [row.key for row in table if row.key is not None]
         view.page = max(1, height - len(top) - 1)
         _scroll(view, table)
         body = [row.line for row in table[view.offset : view.offset + view.page]]
+        below = len(table) - view.offset - len(body)
     lines = [*top, *body][: height - 1]
     lines += [line()] * (height - 1 - len(lines))
-    return [*lines, _footer(view, width)]
+    return [*lines, _footer(view, width, f"{below} below {'v' if is_ascii else '▼'}" if below > 0 else "")]
 
 
 def plain(boards: Sequence[Board], *, width: int, now: float, is_ascii: bool = False) -> list[str]:
@@ -61,11 +63,11 @@ def _title(boards: Sequence[Board], view: View, width: int, now: float) -> list[
     return [title, line(Span(fit(summary(boards[0], now), width), style))]
 
 
-def _footer(view: View, width: int) -> Line:
+def _footer(view: View, width: int, below: str) -> Line:
     if view.is_typing:
         return line(Span(fit(f"show only: {view.filter}_", width), Style.BOLD))
     spans: list[Span] = []
-    left = width
+    left = max(0, width - len(below))
     if view.filter:
         spans.append(Span(fit(f"only {view.filter!r} (escape shows all)  ", min(left, 36)), Style.ODD))
         left -= cells(spans[-1].text)
@@ -75,7 +77,7 @@ def _footer(view: View, width: int) -> Line:
             break
         spans += [Span(key, Style.BOLD), Span(f" {what}  ", Style.DIM)]
         left -= size
-    return line(*spans)
+    return line(*spans, Span(fit(below, left + len(below), align=">"), Style.ODD))
 
 
 def _scroll(view: View, table: Sequence[Row]) -> None:

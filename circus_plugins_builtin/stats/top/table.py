@@ -92,7 +92,8 @@ def rows(boards: Sequence[Board], view: View, shape: Shape, now: float) -> Itera
     """Yield all lines of the table, from top to bottom."""
     for board in boards:
         if len(boards) > 1:
-            yield Row(line(Span(f"{board.endpoint}  {summary(board, now)}", Style.BOLD)))
+            style = Style.ODD if board.is_silent(now) else Style.BOLD
+            yield Row(line(Span(fit(f"{board.endpoint}  {summary(board, now)}", shape.width), style)))
         if board.is_silent(now):
             continue
         groups = [group for group in board.groups(now) if _is_wanted(group, view)]
@@ -123,8 +124,8 @@ def summary(board: Board, now: float) -> str:
 def waiting(board: Board, now: float) -> str:
     """Return what to say of a daemon of which there is no news."""
     if board.heard_at is None:
-        return "*** Waiting for data ***  (is circusd up, with statsd = True?)"
-    return f"*** Waiting for data ***  (no news for {age(now - board.heard_at)})"
+        return "*** Waiting for data *** is circusd up, with statsd = True?"
+    return f"*** Waiting for data *** no news for {age(now - board.heard_at)}"
 
 
 def _is_wanted(group: Group, view: View) -> bool:

@@ -140,7 +140,7 @@ HELP: Final = (
     ("enter, space", "fold or unfold the watcher; left folds, right unfolds"),
     ("f", "fold or unfold all watchers"),
     ("+ -", "show more or fewer processes of each watcher"),
-    ("n c m a r", "sort by name, CPU, memory, age, restarts; again: the other way round"),
+    ("n c m a r", "sort by name, CPU, memory, age, restarts; again: reversed"),
     ("/", "show only what has a text in its name; escape ends it"),
     ("p", "stand still, or go on"),
     ("? h", "show this"),

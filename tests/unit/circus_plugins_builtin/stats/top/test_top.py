@@ -169,8 +169,10 @@ def test_cursor_stays_in_sight() -> None:
     story.watcher("web", *(process(100 + number) for number in range(10)))
     view = View()
     story.screen(view, height=10)
+    assert story.screen(view, height=10)[-1].endswith(" 5 below ▼")
     press(view, "end")
     assert story.screen(view, height=10)[-2].split()[0] == "109"
+    assert "below" not in story.screen(view, height=10)[-1]
     press(view, "home")
     assert "web" in story.screen(view, height=10)[3]
 
@@ -212,7 +214,9 @@ def test_what_nobody_knows() -> None:
 def test_several_endpoints() -> None:
     first, second = Story("tcp://a:5557"), Story("tcp://b:5557")
     first.watcher("web", process(11))
-    lines = [str(line) for line in frame([first.board, second.board], View(), width=100, height=12, now=1000.0)]
+    boards = [first.board, second.board]
+    assert all(len(str(line)) <= 60 for line in frame(boards, View(), width=60, height=12, now=1000.0))
+    lines = [str(line) for line in frame(boards, View(), width=100, height=12, now=1000.0)]
     assert "2 endpoints" in lines[0]
     assert lines[2].startswith("tcp://a:5557  watchers 1  processes 1")
     assert lines[3].startswith("▾ web")
