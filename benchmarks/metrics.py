@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+from benchmarks import growth
+from benchmarks.busy import busy
+from benchmarks.control import increase, listing, restart, stop
 from benchmarks.flood import crowd, flood, meanwhile
-from benchmarks.peers import Circus, Peer
-from benchmarks.running import Failed, Running, cpu_and_turns, running
+from benchmarks.peers import OURS, Circus, Peer
+from benchmarks.running import Running, cpu_and_turns, running
 from benchmarks.sampling import all_figures, sampling
 
 Samples = dict[str, list[float]]
-OLD_ENOUGH = 1.3  # seconds: younger processes are replaced later, by every supervisor that paces
 SETTLING_TIME = 6.0  # by then every daemon has done what follows a start
 IDLE_TIME = 20.0
 
@@ -30,6 +30,8 @@ class Metric:
 
     :param rows: row name to unit; a row holds the samples of one figure, of which less is better
     :param applies: whether a peer can be measured
+    :param most: repeats that are worth their time; the runner makes no more
+    :param is_extra: left out unless it is named
     """
 
     name: str
@@ -37,6 +39,8 @@ class Metric:
     rows: dict[str, str]
     measure: Callable[[Peer], Samples]
     applies: Callable[[Peer], bool] = lambda peer: True
+    most: int = 1000
+    is_extra: bool = False
 
 
 def cold_start(count: int, peer: Peer) -> Samples:
@@ -48,11 +52,11 @@ def replacement(peer: Peer) -> Samples:
     """Kill processes one after the other; each is old enough not to be paced."""
     with running(peer, 40) as run:
         victims = [child.pid for child in run.began]
-        _wait_until(run.started, run, OLD_ENOUGH)
-        took = []
+        run.wait_until_old()
+        took: list[float] = []
         limit = time.monotonic() + 25
         for pid in victims:
-            took.append(_replaced(run, [pid]))
+            took.append(run.replaced([pid]))
             if time.monotonic() > limit:
                 break
             time.sleep(random.uniform(0.01, max(0.02, took[-1] / 1000)))  # not in step with a daemon that polls
@@ -63,30 +67,13 @@ def replacement(peer: Peer) -> Samples:
 
 def mass_replacement(peer: Peer) -> Samples:
     with running(peer, 200) as run:
-        _wait_until(run.started, run, OLD_ENOUGH)
-        return {"200 killed at once": [_replaced(run, [child.pid for child in run.began])]}
-
-
-def _wait_until(started: float, run: Running, age: float) -> None:
-    youngest = max(child.at for child in run.began)
-    time.sleep(max(0.0, youngest + age - time.monotonic()))
-
-
-def _replaced(run: Running, pids: list[int]) -> float:
-    """Kill *pids* and return the milliseconds until as many new processes run."""
-    killed = time.monotonic()
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    began = run.children.wait(len(pids), 30)
-    if len(began) < len(pids):
-        raise Failed(f"{run.peer.name}: {len(began)} of {len(pids)} were replaced in 30 s")
-    return 1000 * (max(child.at for child in began) - killed)
+        run.wait_until_old()
+        return {"200 killed at once": [run.replaced([child.pid for child in run.began])]}
 
 
 def status_round_trip(count: int, peer: Peer) -> Samples:
-    took = []
-    with running(peer, count) as run, run.peer.asking(_answering(run)) as ask:
-        assert ask is not None
+    took: list[float] = []
+    with running(peer, count) as run, _answering(run) as ask:
         for _ in range(20):
             ask()
         limit = time.monotonic() + 5
@@ -97,10 +84,19 @@ def status_round_trip(count: int, peer: Peer) -> Samples:
     return {f"status round trip, {count}": [statistics.median(took)]}
 
 
+@contextmanager
+def _answering(run: Running) -> Iterator[Callable[[], object]]:
+    run.wait_until_answering()
+    with run.peer.asking(run.home) as ask:
+        assert ask is not None
+        yield ask
+
+
 def whole_status(peer: Peer) -> Samples:
     took = []
     with running(peer, 10) as run:
-        command = peer.status_command(_answering(run))
+        run.wait_until_answering()
+        command = peer.status_command(run.home)
         assert command is not None
         for _ in range(6):
             before = time.perf_counter()
@@ -109,32 +105,11 @@ def whole_status(peer: Peer) -> Samples:
     return {"status command": [statistics.median(took[1:])]}
 
 
-def _answering(run: Running) -> Path:
-    """Return the daemon's folder once it answers."""
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
-        try:
-            with run.peer.asking(run.home) as ask:
-                if ask is not None:
-                    ask()
-                return run.home
-        except (OSError, TimeoutError):
-            time.sleep(0.05)
-    raise Failed(f"{run.peer.name} does not answer")
-
-
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
-
-
 def resident(peer: Peer) -> Samples:
     with running(peer, 1000) as run:
         time.sleep(SETTLING_TIME)
         pids = run.daemon_pids()
-        memory = sum(map(_pss, pids)) / 1024
+        memory = run.memory()
         before = cpu_and_turns(pids)
         time.sleep(IDLE_TIME)
         after = cpu_and_turns(pids)
@@ -145,16 +120,21 @@ def resident(peer: Peer) -> Samples:
     }
 
 
-def _asks(peer: Peer) -> bool:
-    return type(peer).asking is not Peer.asking
+def _has(*names: str) -> Callable[[Peer], bool]:
+    """Return whether a peer has methods of its own for all of this."""
+    return lambda peer: all(getattr(type(peer), name) is not getattr(Peer, name) for name in names)
 
 
-def _logs(peer: Peer) -> bool:
-    return type(peer).configure_writer is not Peer.configure_writer
+def _restarts(peer: Peer) -> bool:
+    return _has("restarting")(peer) or _has("restart_command")(peer)
 
 
-def _commands(peer: Peer) -> bool:
-    return type(peer).status_command is not Peer.status_command
+def _is_circus(peer: Peer) -> bool:
+    return isinstance(peer, Circus)
+
+
+def _is_ours(peer: Peer) -> bool:
+    return peer.name in OURS
 
 
 ALL = [
@@ -187,7 +167,7 @@ ALL = [
             f"state of everything, asked on an open connection, with {count} processes",
             {f"status round trip, {count}": "ms"},
             partial(status_round_trip, count),
-            _asks,
+            _has("asking"),
         )
         for count in (1, 1000)
     ),
@@ -196,7 +176,7 @@ ALL = [
         "the whole command that shows the state of everything, with 10 processes",
         {"status command": "ms"},
         whole_status,
-        _commands,
+        _has("status_command"),
     ),
     Metric(
         "resident",
@@ -204,20 +184,55 @@ ALL = [
         {"memory with 1000": "MiB", "idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
         resident,
         lambda peer: peer.replaces,
+        most=2,
     ),
     Metric(
         "sampling",
         "CPU of circusd-stats with 1000 processes, once a second: without and with a subscriber that reads them all",
         {"sampling 1000, CPU a second": "ms", "no subscriber, CPU a second": "ms"},
         sampling,
-        lambda peer: isinstance(peer, Circus),
+        _is_circus,
+        most=2,
     ),
     Metric(
         "stats-1000",
         "the figures of all processes of a watcher of 1000, asked on an open connection",
         {"stats of 1000": "ms"},
         all_figures,
-        lambda peer: isinstance(peer, Circus),
+        _is_circus,
+        most=2,
+    ),
+    Metric(
+        "list-1000",
+        "the pids of a watcher of 1000, asked on an open connection",
+        {"list of 1000": "ms"},
+        listing,
+        _has("listing"),
+    ),
+    Metric(
+        "incr", "100 more processes, from the command to the last running", {"incr by 100": "ms"}, increase, _is_circus
+    ),
+    Metric(
+        "restart",
+        "restart of 100 processes, from the command to the last new one running",
+        {"restart of 100": "ms"},
+        restart,
+        _restarts,
+    ),
+    Metric(
+        "stop-1000",
+        "the daemon is asked to end, until it and its 1000 processes did",
+        {"stop of 1000 and exit": "ms"},
+        stop,
+        lambda peer: peer.replaces,
+    ),
+    Metric(
+        "busy",
+        "status round trips while 1000 processes start, are reloaded, die at once, stop",
+        {f"status while 1000 {what}, p99": "ms" for what in ("start", "are reloaded", "die at once", "stop")},
+        busy,
+        _is_circus,
+        most=2,
     ),
     *(
         Metric(
@@ -225,7 +240,7 @@ ALL = [
             f"256 MB of lines of 100 bytes from one process to a file, {how}",
             {row: "s", f"{row}, CPU a GB": "s"},
             partial(flood, lines=lines, row=row),
-            _logs,
+            _has("configure_writer"),
         )
         for name, how, row, lines in (
             ("flood", "100 kB a write", "256 MB of output", 1000),
@@ -237,7 +252,7 @@ ALL = [
         "lines of twenty processes to one file, 12.8 MB each, 800 bytes a write, that are broken or missing",
         {"broken lines of 20 writers": ""},
         crowd,
-        lambda peer: isinstance(peer, Circus),
+        _is_circus,
     ),
     Metric(
         "meanwhile",
@@ -249,6 +264,17 @@ ALL = [
             "replacement in a flood, p95": "ms",
         },
         meanwhile,
-        lambda peer: _asks(peer) and _logs(peer),
+        _has("asking", "configure_writer"),
+    ),
+    *(
+        Metric(
+            f"growth-{count}",
+            f"every figure of one daemon with {count} processes, for the plot",
+            growth.rows(count),
+            partial(growth.growth, count),
+            _is_ours,
+            is_extra=True,
+        )
+        for count in growth.COUNTS
     ),
 ]

@@ -11,18 +11,21 @@ import socket
 import subprocess
 import sys
 import uuid
+import xmlrpc.client
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import zmq
 
 from tests.support import oracle
 
 NAME = "w"
+OURS = ("ours", "no-keeper")
+YARDSTICKS = ("loop",)  #: spawn, but supervise nothing: no peers
 HIGH = 20_000
 
 
@@ -70,18 +73,41 @@ class Peer(ABC):
         """Yield a function that asks for the state of everything on an open connection."""
         yield None
 
+    @contextmanager
+    def listing(self, home: Path, count: int) -> Iterator[Callable[[], object] | None]:
+        """Yield a function that asks for the pids of all *count* processes on an open connection."""
+        yield None
+
+    @contextmanager
+    def restarting(self, home: Path) -> Iterator[Callable[[], object]]:
+        """Yield a function that has every process stop and another one take its place."""
+        yield lambda: subprocess.run(self.restart_command(home), check=True, timeout=60, capture_output=True)
+
+    def restart_command(self, home: Path) -> list[str]:
+        """Return the command line that restarts every process."""
+        raise NotImplementedError
+
 
 class Circus(Peer):
     """Ours and the published one: the same file, the same protocol."""
 
-    def __init__(self, name: str, scripts: Callable[[], Path], *options: str) -> None:
+    def __init__(
+        self, name: str, scripts: Callable[[], Path], *flags: str, options: tuple[str, ...] = (), watcher: str = ""
+    ) -> None:
         self.name = name  # type: ignore[misc]  # the two differ in it
         self._scripts = scripts
+        self._flags = flags
         self._options = options
+        self._watcher = watcher
 
     def with_statistics(self) -> Circus:
         """Return the same one, running ``circusd-stats``."""
-        return Circus(self.name, self._scripts, "statsd = True", "stats_endpoint = ipc://{home}/stats")
+        options = ("statsd = True", "stats_endpoint = ipc://{home}/stats")
+        return Circus(self.name, self._scripts, *self._flags, options=options)
+
+    def stopped(self) -> Circus:
+        """Return the same one, whose processes are not started but by a command."""
+        return Circus(self.name, self._scripts, *self._flags, watcher="autostart = False\n")
 
     def version(self) -> str:
         circusd = self._scripts() / "circusd"
@@ -93,9 +119,9 @@ class Circus(Peer):
         (home / "circus.ini").write_text(
             f"[circus]\nendpoint = ipc://{home}/ctl\npubsub_endpoint = ipc://{home}/pub\nmulticast_endpoint =\n"
             + "".join(f"{option.format(home=home)}\n" for option in self._options)
-            + f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n"
+            + f"[watcher:{NAME}]\ncmd = {program}\nnumprocesses = {count}\n{self._watcher}"
         )
-        return [str(self._scripts() / "circusd"), str(home / "circus.ini")]
+        return [str(self._scripts() / "circusd"), *self._flags, str(home / "circus.ini")]
 
     def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
         command = self.configure(home, program, count)
@@ -112,18 +138,42 @@ class Circus(Peer):
 
     @contextmanager
     def asking(self, home: Path) -> Iterator[Callable[[], object]]:
-        message = json.dumps({"id": uuid.uuid4().hex, "command": "status", "properties": {}}).encode()
+        with self.connected(home) as ask:
+            yield lambda: ask("status")["statuses"][NAME]
+
+    @contextmanager
+    def listing(self, home: Path, count: int) -> Iterator[Callable[[], object]]:
+        with self.connected(home) as ask:
+
+            def pids() -> object:
+                found = ask("list", name=NAME)["pids"]
+                assert len(found) == count, f"{len(found)} of {count} pids"
+                return found
+
+            yield pids
+
+    @contextmanager
+    def restarting(self, home: Path) -> Iterator[Callable[[], object]]:
+        with self.connected(home) as ask:
+            yield lambda: ask("restart", name=NAME)
+
+    @contextmanager
+    def connected(self, home: Path) -> Iterator[Callable[..., Any]]:
+        """Yield a function that sends a command with its properties and returns the reply."""
         with zmq.Context() as context, context.socket(zmq.DEALER) as client:
             client.linger = 0
+            client.identity = uuid.uuid4().hex.encode()
             client.connect(f"ipc://{home}/ctl")
 
-            def ask() -> object:
-                client.send(message)
-                if not client.poll(10_000):
-                    raise TimeoutError("no reply in 10 s")
-                reply = json.loads(client.recv())
-                assert NAME in reply["statuses"], reply
-                return reply
+            def ask(command: str, **properties: object) -> Any:
+                message = {"id": uuid.uuid4().hex, "command": command, "properties": properties}
+                client.send(json.dumps(message).encode())
+                while client.poll(120_000):
+                    reply = json.loads(client.recv())
+                    if reply["id"] == message["id"]:
+                        assert reply.get("status") != "error", reply
+                        return reply
+                raise TimeoutError(f"no reply to {command} in 120 s")
 
             yield ask
 
@@ -166,19 +216,45 @@ class Supervisor(Peer):
 
     @contextmanager
     def asking(self, home: Path) -> Iterator[Callable[[], object]]:
-        body = b"<?xml version='1.0'?><methodCall><methodName>supervisor.getAllProcessInfo</methodName></methodCall>"
-        connection = http.client.HTTPConnection("localhost", timeout=30)
+        with self._connected(home) as call:
+
+            def ask() -> object:
+                reply = call("getAllProcessInfo")
+                assert b"RUNNING" in reply or b"STARTING" in reply, reply[:300]
+                return reply
+
+            yield ask
+
+    @contextmanager
+    def listing(self, home: Path, count: int) -> Iterator[Callable[[], object]]:
+        with self._connected(home) as call:
+
+            def pids() -> object:
+                reply: Any = xmlrpc.client.loads(call("getAllProcessInfo"))
+                found = [each["pid"] for each in reply[0][0]]
+                assert len(found) == count, f"{len(found)} of {count} processes"
+                return found
+
+            yield pids
+
+    @contextmanager
+    def restarting(self, home: Path) -> Iterator[Callable[[], object]]:
+        with self._connected(home) as call:
+            yield lambda: (call("stopProcessGroup", NAME), call("startProcessGroup", NAME, False))
+
+    @contextmanager
+    def _connected(self, home: Path) -> Iterator[Callable[..., bytes]]:
+        connection = http.client.HTTPConnection("localhost", timeout=60)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(str(home / "sock"))
 
-        def ask() -> object:
+        def call(method: str, *args: Any) -> bytes:
+            body = xmlrpc.client.dumps(args, f"supervisor.{method}")
             connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml", "Connection": "keep-alive"})
-            reply = connection.getresponse().read()
-            assert b"RUNNING" in reply or b"STARTING" in reply, reply[:300]
-            return reply
+            return connection.getresponse().read()
 
         try:
-            yield ask
+            yield call
         finally:
             connection.close()
 
@@ -194,6 +270,9 @@ class S6(Peer):
     def configure(self, home: Path, program: Path, count: int) -> list[str]:
         _service_folders(home / "services", program, count)
         return ["s6-svscan", "-c", str(count + 10), str(home / "services")]
+
+    def restart_command(self, home: Path) -> list[str]:
+        return ["sh", "-c", f"for service in {home}/services/{NAME}*; do s6-svc -r $service; done"]
 
     def configure_writer(self, home: Path, program: Path, count: int, writer: Writer) -> list[str]:
         command = self.configure(home, program, count)
@@ -220,6 +299,9 @@ class Runit(Peer):
     def configure(self, home: Path, program: Path, count: int) -> list[str]:
         _service_folders(home / "services", program, count)
         return ["runsvdir", str(home / "services")]
+
+    def restart_command(self, home: Path) -> list[str]:
+        return ["sh", "-c", f"sv term {home}/services/{NAME}*"]
 
 
 class BareLoop(Peer):
@@ -274,7 +356,8 @@ def all_peers() -> dict[str, Peer]:
     """Return every peer by name; ours comes first."""
     beside = Path(sys.executable).parent
     peers: list[Peer] = [
-        Circus("ours", lambda: beside),
+        Circus("ours", lambda: beside, "--keeper"),
+        Circus("no-keeper", lambda: beside, "--no-keeper"),
         Circus("circus-0.19", oracle.scripts),
         Supervisor(),
         S6(),

@@ -6,15 +6,86 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-OURS = "ours"
-NO_PEER = {"loop"}  # spawns, but supervises nothing: a yardstick, no peer
+from benchmarks.peers import OURS, YARDSTICKS
 
 Results = dict[str, dict[str, list[float]]]
 """Row to peer to samples."""
+
+
+@dataclass
+class Report:
+    """Everything that was measured.
+
+    :param units: row to unit
+    :param versions: peer to what was measured of it
+    :param notes: what went wrong
+    :param load: load averages at the ends of runs
+    """
+
+    results: Results = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
+
+    def add(self, peer: str, samples: Mapping[str, list[float]]) -> None:
+        """Add samples of a peer, row by row."""
+        for row, values in samples.items():
+            self.results.setdefault(row, {}).setdefault(peer, []).extend(values)
+
+    def merge(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`as_json` gave."""
+        for name, row in saved["rows"].items():
+            self.units[name] = row["unit"]
+            for peer, samples in row["samples"].items():
+                self.add(peer, {name: samples})
+        self.versions = {**saved["versions"], **self.versions}
+        self.notes = [*saved.get("notes", []), *self.notes]
+        self.load = [*saved.get("load", []), *self.load]
+
+    def table(self) -> str:
+        """Return a table in Markdown: a row for each figure, a column for each peer, then ratios of medians.
+
+        The ratios are ours to the best peer, and to the yardsticks.
+        """
+        peers = [peer for peer in self.versions if any(row.get(peer) for row in self.results.values())]
+        ours = [peer for peer in OURS if peer in peers]
+        yardsticks = [peer for peer in YARDSTICKS if peer in peers]
+        head = ["", *peers, *(f"{peer} / best peer" for peer in ours), *(f"ours / {peer}" for peer in yardsticks)]
+        lines = [head, ["---"] * len(head)]
+        for name, row in self.results.items():
+            unit = f", {self.units[name]}" if self.units.get(name) else ""
+            cells = [cell(row[peer]) if row.get(peer) else "" for peer in peers]
+            ratios = [ratio(row, peer, _others(row)) for peer in ours]
+            ratios += [ratio(row, OURS[0], [peer]) for peer in yardsticks]
+            lines.append([f"{name}{unit}", *cells, *("" if r is None else f"{r:.2f}" for r in ratios)])
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all samples with what they were measured on."""
+        return {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit(),
+            "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
+            "load": self.load,
+            "versions": self.versions,
+            "notes": self.notes,
+            "rows": {
+                name: {
+                    "unit": self.units.get(name, ""),
+                    "to_best_peer": {peer: ratio(row, peer, _others(row)) for peer in OURS if row.get(peer)},
+                    "medians": {peer: statistics.median(samples) for peer, samples in row.items() if samples},
+                    "samples": row,
+                }
+                for name, row in self.results.items()
+            },
+        }
 
 
 def figure(value: float) -> str:
@@ -29,55 +100,20 @@ def cell(samples: list[float]) -> str:
     return f"{figure(statistics.median(samples))} ({figure(min(samples))}-{figure(max(samples))})"
 
 
-def ratio(row: dict[str, list[float]]) -> float | None:
-    """Return our median over that of the best peer."""
-    if OURS not in row:
+def ratio(row: Mapping[str, list[float]], peer: str, others: Iterable[str]) -> float | None:
+    """Return the median of *peer* over the least one of *others*; ``None`` when there is nothing to compare."""
+    medians = [statistics.median(row[other]) for other in others if row.get(other)]
+    if not row.get(peer) or not medians or not min(medians):
         return None
-    others = [statistics.median(s) for peer, s in row.items() if peer != OURS and peer not in NO_PEER and s]
-    best = min(others, default=0.0)
-    return statistics.median(row[OURS]) / best if best else None
+    return statistics.median(row[peer]) / min(medians)
 
 
-def table(results: Results, units: dict[str, str], peers: list[str]) -> str:
-    """Return a table in Markdown: a row for each figure, a column for each peer, the ratio to the best peer."""
-    head = ["", *peers, "ours / best peer", *(f"ours / {p}" for p in peers if p in NO_PEER)]
-    lines = [head, ["---"] * len(head)]
-    for name, row in results.items():
-        unit = f", {units[name]}" if units[name] else ""
-        best = ratio(row)
-        cells = [cell(row[peer]) if row.get(peer) else "" for peer in peers]
-        lines.append([f"{name}{unit}", *cells, f"{best:.2f}" if best is not None else "", *_to_yardsticks(row, peers)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _to_yardsticks(row: dict[str, list[float]], peers: list[str]) -> list[str]:
-    found = []
-    for peer in (peer for peer in peers if peer in NO_PEER):
-        known = row.get(peer) and row.get(OURS) and statistics.median(row[peer])
-        found.append(f"{statistics.median(row[OURS]) / statistics.median(row[peer]):.2f}" if known else "")
-    return found
-
-
-def as_json(results: Results, units: dict[str, str], versions: dict[str, str]) -> dict[str, Any]:
-    """Return all samples with what they were measured on."""
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
-        "versions": versions,
-        "rows": {
-            name: {
-                "unit": units[name],
-                "ours_to_best_peer": ratio(row),
-                "samples": row,
-                "medians": {peer: statistics.median(samples) for peer, samples in row.items() if samples},
-            }
-            for name, row in results.items()
-        },
-    }
-
-
-def _commit() -> str:
+def commit() -> str:
+    """Return what this tree is."""
     command = ["git", "describe", "--always", "--dirty"]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def _others(row: Mapping[str, list[float]]) -> list[str]:
+    return [peer for peer in row if peer not in OURS and peer not in YARDSTICKS]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -17,7 +19,10 @@ from benchmarks.child import Began, Children
 from benchmarks.peers import HIGH, Peer
 from tests.support import procs
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = ("circus_core", "circus_plugins_builtin", "circus_streams", "circus_web", "circus")
 START_TIMEOUT = 120.0
+OLD_ENOUGH = 1.3  # seconds: younger processes are replaced later, by every supervisor that paces
 
 
 class Failed(Exception):
@@ -35,14 +40,53 @@ class Running:
     started: float
     began: list[Began]
 
+    def wait_until_old(self, age: float = OLD_ENOUGH) -> None:
+        """Return when the processes of the start are so many seconds old."""
+        time.sleep(max(0.0, max(child.at for child in self.began) + age - time.monotonic()))
+
+    def replaced(self, pids: list[int], timeout: float = 30.0) -> float:
+        """Kill *pids* and return the milliseconds until as many new processes run."""
+        killed = time.monotonic()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return self.began_since(killed, len(pids), timeout)
+
+    def began_since(self, moment: float, count: int, timeout: float = 30.0) -> float:
+        """Return the milliseconds from *moment* until the last of *count* new processes ran."""
+        began = self.children.wait(count, timeout)
+        if len(began) < count:
+            raise Failed(f"{self.peer.name}: {len(began)} of {count} new processes ran in {timeout:g} s")
+        return 1000 * (max(child.at for child in began) - moment)
+
+    def wait_until_answering(self) -> None:
+        """Return once the daemon answers."""
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit:
+            try:
+                with self.peer.asking(self.home) as ask:
+                    if ask is not None:
+                        ask()
+                    return
+            except (OSError, TimeoutError):
+                time.sleep(0.05)
+        raise Failed(f"{self.peer.name} does not answer")
+
+    def memory(self) -> float:
+        """Return the MiB of memory of the supervisor itself; what processes share is divided among them."""
+        return sum(map(_pss, self.daemon_pids())) / 1024
+
     def daemon_pids(self) -> list[int]:
         """Return the processes of the supervisor itself, without those that it runs."""
         return [pid for pid in (self.pid, *procs.descendants_of(self.pid)) if pid not in self.children.pids]
 
 
 @contextmanager
-def running(peer: Peer, count: int) -> Iterator[Running]:
-    """Run *peer* with *count* processes; all of them run when the block begins, none is left after it."""
+def running(peer: Peer, count: int, *, awaits: int | None = None) -> Iterator[Running]:
+    """Run *peer* with *count* processes; none is left after the block.
+
+    :param awaits: how many of them run when the block begins; all by default
+    """
+    awaited = count if awaits is None else awaits
     elsewhere = set(procs.descendants_of(os.getpid()))
     home = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
     children = Children(home)
@@ -54,11 +98,11 @@ def running(peer: Peer, count: int) -> Iterator[Running]:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home, start_new_session=True
             )
-        began = children.wait(count, START_TIMEOUT)
+        began = children.wait(awaited, START_TIMEOUT)
         alive = sum(procs.is_alive(child.pid) for child in began)
-        if alive < count:
+        if alive < awaited:
             said = (home / "log").read_text(errors="replace")[-2000:]
-            raise Failed(f"{peer.name}: {alive} of {count} processes run, {len(began)} began: {said}")
+            raise Failed(f"{peer.name}: {alive} of {awaited} processes run, {len(began)} began: {said}")
         yield Running(peer, home, process.pid, children, started, began)
     finally:
         if process is not None:
@@ -85,6 +129,11 @@ def _end(process: subprocess.Popen[bytes], signum: int, elsewhere: set[int]) -> 
         time.sleep(0.05)
 
 
+def _pss(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 def cpu_and_turns(pids: list[int]) -> tuple[float, float]:
     """Return the milliseconds of CPU that the threads of *pids* had, and how often they were given it."""
     cpu = turns = 0
@@ -96,7 +145,12 @@ def cpu_and_turns(pids: list[int]) -> tuple[float, float]:
 
 
 def prepare() -> None:
-    """Make this process ready to run daemons: none of theirs can hide from us, all may open many files."""
+    """Make this process ready to run daemons: none of theirs can hide from us, all may open many files.
+
+    Our packages are compiled, as pip does when it installs a package: else each start of ours would compile them.
+    """
+    for package in PACKAGES:
+        compileall.compile_dir(REPOSITORY / package, quiet=1)
     procs.become_subreaper()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else HIGH, hard))

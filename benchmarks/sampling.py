@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import zmq
 
@@ -29,8 +26,8 @@ Samples = dict[str, list[float]]
 def sampling(peer: Peer) -> Samples:
     """Return the CPU of ``circusd-stats``: without a subscriber, then with one that reads every process."""
     assert isinstance(peer, Circus)
-    with running(peer.with_statistics(), COUNT) as run, _client(run.home) as client:
-        (pid,) = _ask(client, "list", name="circusd-stats")["pids"]
+    with running(peer.with_statistics(), COUNT) as run, peer.connected(run.home) as ask:
+        (pid,) = ask("list", name="circusd-stats")["pids"]
         _wait_until_sampled(run)
         time.sleep(SETTLING)
         before = _cpu(pid)
@@ -48,36 +45,18 @@ def sampling(peer: Peer) -> Samples:
 
 def all_figures(peer: Peer) -> Samples:
     """Return how long ``stats`` of a watcher of 1000 processes takes."""
-    with running(peer, COUNT) as run, _client(run.home) as client:
+    assert isinstance(peer, Circus)
+    with running(peer, COUNT) as run, peer.connected(run.home) as ask:
         took = []
         for _ in range(ASKED):
             before = time.perf_counter()
-            info = _ask(client, "stats", name=NAME)["info"]
+            info = ask("stats", name=NAME)["info"]
             took.append(1000 * (time.perf_counter() - before))
             if len(info) != COUNT:
                 raise Failed(f"{peer.name}: {len(info)} processes in the reply")
             if took[-1] > 5000:
                 break
     return {"stats of 1000": [statistics.median(took)]}
-
-
-@contextmanager
-def _client(home: Path) -> Iterator[zmq.Socket[bytes]]:
-    with zmq.Context() as context, context.socket(zmq.DEALER) as client:
-        client.linger = 0
-        client.identity = uuid.uuid4().hex.encode()
-        client.connect(f"ipc://{home}/ctl")
-        yield client
-
-
-def _ask(client: zmq.Socket[bytes], command: str, **properties: Any) -> Any:
-    message = {"id": uuid.uuid4().hex, "command": command, "properties": properties}
-    client.send(json.dumps(message).encode())
-    while client.poll(120_000):
-        reply = json.loads(client.recv())
-        if reply["id"] == message["id"]:
-            return reply
-    raise Failed(f"no reply to {command}")
 
 
 def _wait_until_sampled(run: Running) -> None:
