@@ -17,6 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the daemon tests run on the published programs, to see that they state what was so."""
     parser.addoption("--circusd", choices=["ours", "oracle"], default="ours", help="which circusd the daemon tests run")
     parser.addoption("--soak", action="store_true", help="run the tests in tests/soak in their full length")
+    parser.addoption(
+        "--soak-minutes", type=float, default=30.0, help="with --soak: how long the busy stack runs (default: 30)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,27 +12,12 @@ from tests.soak.conftest import SHORTENED
 from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, Section, watcher
 from tests.support.waiting import wait_for
+from tests.support.watched import Figures, figures
 
 LENGTH = 300.0  #: seconds
 A_MINUTE = 1000  #: processes
 LIFE = 1.05  # seconds; what lives less than one is replaced ever more slowly
 ROUND = 5.0  # seconds between two looks, with commands in between
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What circusd has now; memory in bytes, all but what it shares with other programs."""
-
-    descriptors: int
-    threads: int
-    memory: int
-
-
-def figures(pid: int) -> Figures:
-    folder = Path(f"/proc/{pid}")
-    lines = (folder / "smaps_rollup").read_text().splitlines()
-    private = sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
-    return Figures(len(os.listdir(folder / "fd")), len(os.listdir(folder / "task")), private * 1024)
 
 
 def stack(home: Path, processes: int) -> list[Section]:
