@@ -17,6 +17,7 @@ from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
 from circus_core._version import __version__
+from circus_core.capacity import capacity_problems
 from circus_core.cli._seat import AloneSeat, Seat, Successor, can_have_keeper, split, successor
 from circus_core.compat.faces import DaemonFaces
 from circus_core.config import Config, load, load_circus
@@ -115,9 +116,10 @@ def _check(args: argparse.Namespace) -> int:
         return 1
     errors = hooks.check_config(config)
     errors += [problem for problems in machine_problems(config).values() for problem in problems]
-    for text in (*config.warnings, *errors):
+    too_much = capacity_problems(config)
+    for text in (*config.warnings, *errors, *too_much):
         print(text, file=sys.stderr)
-    if errors:
+    if errors or too_much:
         return 1
     counts = f"{len(config.watchers)} watchers, {len(config.sockets)} sockets, {len(config.plugins)} plugins"
     print(f"{config.path}: good ({counts})")
@@ -142,7 +144,7 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
     config = read_checked()
     circus = config.circus
     log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig)
-    for warning in config.warnings:
+    for warning in (*config.warnings, *capacity_problems(config)):
         logger.warning("%s", warning)
     if circus.umask is not None:
         os.umask(circus.umask)

@@ -34,6 +34,7 @@ LAYERS: Final = (
     },
     {
         "busy",
+        "capacity",
         "changes",
         "command_line",
         "companions",

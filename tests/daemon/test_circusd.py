@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket as sockets
 import subprocess
@@ -168,6 +169,25 @@ def test_check_tells_it_with_file_and_line(daemon: Daemon, section: Section, nam
     assert [name for name in names if name not in said] == []
     assert re.search(r"circus\.ini:\d+", said)
     assert daemon.said("ready", "fine") == []
+
+
+def _with_few_descriptors() -> None:
+    procs.end_with_parent()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
+
+
+@pytest.mark.differs("it says nothing")
+def test_it_tells_what_the_machine_cannot_carry(daemon: Daemon) -> None:
+    crowd = watcher("crowd", cmd="/bin/sleep 100", numprocesses=100)
+    daemon.write(crowd)
+    daemon.launch("--check", str(daemon.config), preexec_fn=_with_few_descriptors)
+    assert daemon.wait_exit() == 1
+    said = "need 164 open descriptors, the hard limit here is 150: [watcher:crowd] alone needs 100"
+    assert said in daemon.output + daemon.log
+
+    daemon.start(crowd, preexec_fn=_with_few_descriptors)
+
+    assert said in daemon.log
 
 
 @pytest.mark.differs("it has no --check")

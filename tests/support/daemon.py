@@ -59,7 +59,7 @@ class Daemon(testing.Daemon):
 
     def launch(self, *args: str, **how: Any) -> subprocess.Popen[bytes]:
         """Run ``circusd`` with *args* only, and return at once; it ends with us."""
-        return super().launch(*args, preexec_fn=procs.end_with_parent, **how)
+        return super().launch(*args, **{"preexec_fn": procs.end_with_parent, **how})
 
     def start(self, *sections: Section, args: Sequence[str] = (), wait: bool = True, **how: Any) -> None:
         """Run ``circusd`` on *sections*; return when it answers and every watcher that it starts is active.
