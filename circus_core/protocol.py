@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
 from circus_core.errors import (
@@ -29,6 +30,9 @@ subscribed to before is in effect."""
 
 MAX_BYTES: Final = 1 << 20
 """The largest message body that is read."""
+
+_PART: Final = 100
+"""Entries of a dictionary that are encoded at a time."""
 
 MAX_DEPTH: Final = 100
 """How deep lists and objects of a message may be nested."""
@@ -134,6 +138,35 @@ def encode(data: Any) -> bytes:
         return json.dumps(data, allow_nan=False).encode("ascii")
     except RecursionError as exc:
         raise ValueError("nested too deep for JSON") from exc
+
+
+def encode_parts(data: Any, depth: int = 3) -> Iterator[bytes]:
+    """Yield what :func:`encode` returns in parts, of which none takes long to make, however many entries *data* has.
+
+    A part ends between two entries of a dictionary that has many, down to *depth* levels. Raises what :func:`encode`
+    raises.
+    """
+    if not _is_big(data, depth):
+        yield encode(data)
+        return
+    entries = iter(data.items())
+    before = b"{"
+    while chunk := dict(islice(entries, _PART)):
+        big = {key: value for key, value in chunk.items() if _is_big(value, depth - 1)}
+        if small := {key: value for key, value in chunk.items() if key not in big}:
+            yield before + encode(small)[1:-1]
+            before = b", "
+        for key, value in big.items():
+            yield before + encode(str(key)) + b": "
+            yield from encode_parts(value, depth - 1)
+            before = b", "
+    yield b"}"
+
+
+def _is_big(data: Any, depth: int) -> bool:
+    if not isinstance(data, dict) or depth <= 0:
+        return False
+    return len(data) > _PART or (depth > 1 and any(_is_big(value, depth - 1) for value in data.values()))
 
 
 def make_message(command: str, **props: Any) -> dict[str, Any]:

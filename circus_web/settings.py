@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from circus_core.client import DEFAULT_ENDPOINT_DEALER
 from circus_core.errors import CircusError
+from circus_core.protocol import DEFAULT_ENDPOINT_DEALER
 from circus_web.passwords import check_hash
 
 

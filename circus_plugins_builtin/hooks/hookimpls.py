@@ -8,10 +8,10 @@ from typing import Any, Final
 from circus_core.errors import OptionError
 from circus_core.hookspecs import hookimpl
 from circus_core.options import WatcherConfig
+from circus_plugins_builtin.hooks._http_options import HttpReady
 from circus_plugins_builtin.hooks._waiting import Waiting
 from circus_plugins_builtin.hooks.command_ok import CommandOk
 from circus_plugins_builtin.hooks.file_exists import FileExists
-from circus_plugins_builtin.hooks.http_ready import HttpReady
 from circus_plugins_builtin.hooks.tcp_ready import TcpReady
 from circus_plugins_builtin.hooks.unix_ready import UnixReady
 

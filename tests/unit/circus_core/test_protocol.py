@@ -172,3 +172,29 @@ def test_messages_that_clients_make() -> None:
     assert protocol.make_message("incr", name="web") == {"command": "incr", "properties": {"name": "web"}}
     assert protocol.cast_message("incr")["msg_type"] == "cast"
     assert json.loads(protocol.make_json("incr", nb=2)) == {"command": "incr", "properties": {"nb": 2}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({"status": "ok", "info": {}}, id="small"),
+        pytest.param({str(n): n for n in range(1000)}, id="many"),
+        pytest.param({"a": 1, "info": {str(n): {"cpu": n} for n in range(251)}, "b": [1]}, id="below"),
+        pytest.param({"infos": {w: {str(n): {"x": "é"} for n in range(101)} for w in ("a", 'b"')}}, id="two-below"),
+        pytest.param({f"{n}": {f"{m}": m for m in range(150)} for n in range(120)}, id="many-of-many"),
+        pytest.param({"list": list(range(1000))}, id="list"),
+        pytest.param([1, 2], id="no-object"),
+    ],
+)
+def test_parts_make_the_whole(data: Any) -> None:
+    parts = list(protocol.encode_parts(data))
+    assert json.loads(b"".join(parts)) == data
+    assert all(part.count(b"cpu") <= 100 for part in parts)
+
+
+def test_parts_refuse_what_the_whole_refuses() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        list(protocol.encode_parts({str(n): float("nan") for n in range(200)}))
+    with pytest.raises(TypeError):
+        list(protocol.encode_parts({"a": {str(n): object() for n in range(200)}}))
