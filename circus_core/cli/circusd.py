@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -242,6 +243,8 @@ def _pidfile(path: str | None) -> Iterator[PidFile | None]:
 
 async def _serve(daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Daemonizer | None) -> None:
     def ready() -> None:
+        # What was imported stays: a full collection would look through all of it, and hold up everybody for 20 ms.
+        gc.freeze()
         logger.info("Starting master on pid %d", seat.pid)
         _warn_of_open_door(daemon.arbiter.endpoint)
         if daemonizer is not None:
