@@ -75,5 +75,6 @@ def add(visit: Visit) -> Answer:
 def _told(visit: Visit, is_ok: bool, text: str, *, status: int = 200, back: str = "") -> Answer:
     if visit.wants_json:
         return as_json({"ok": is_ok, "message": text}, status)
+    visit.console.learn(visit.endpoint)  # the next page shows what was done
     visit.flash("ok" if is_ok else "error", text)
     return redirect(back or visit.came_from)

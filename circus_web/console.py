@@ -14,6 +14,7 @@ import zmq
 
 from circus_core.errors import CallError
 from circus_core.registry import Registry
+from circus_web.asker import AskError
 from circus_web.channels import CHANNELS, Channel
 from circus_web.controller import Controller
 from circus_web.door import Door
@@ -104,6 +105,16 @@ class Console:
             return read(feed)
 
         return self.loop.call(on_loop(), _STUCK)
+
+    def learn(self, endpoint: str) -> None:
+        """Return once all is known that the daemon did before this call.
+
+        :raises CallError: it does not answer
+        """
+        try:
+            self.loop.call(self.target(endpoint).feed.sync.learn(), _STUCK)
+        except AskError as exc:
+            raise CallError(str(exc)) from exc
 
     def look(self, endpoint: str, channel: str) -> Snapshot:
         """Return the live part of a page as it is now.

@@ -25,6 +25,14 @@ class WatcherView(Protocol):
         """What ``status --long`` tells."""
 
     @property
+    def flapping(self) -> Mapping[str, Any]:
+        """What the plugin that stopped it for dying again and again said, empty once it is started again."""
+
+    @property
+    def last_death(self) -> int | None:
+        """Exit code of the last process that ended without being told to, of those that the console saw."""
+
+    @property
     def cpu(self) -> float | None:
         """Percent of a core that its processes use together."""
 

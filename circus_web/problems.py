@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from circus_web.figures import duration
+from circus_web.figures import duration, number
 from circus_web.pages import WatcherView
 
 _PATIENCE = 20.0  #: seconds that a watcher may take to start or stop before that is odd
@@ -32,6 +32,9 @@ def problems_of(watched: WatcherView, now: float) -> Iterator[Problem]:
     if watched.state == "stopped" and report.get("reason"):
         yield Problem(watched.name, 2, f"stopped {_ago(since, now)}: {report['reason']}{_last_exit(report, now)}")
         return
+    if watched.state == "stopped" and watched.flapping:
+        yield Problem(watched.name, 2, f"flapping: {_flapping(watched, _ago(since, now))}")
+        return
     if report.get("retries"):
         tries = f"{report['retries']} failed in a row"
         yield Problem(watched.name, 2, f"keeps failing: {tries}{_last_error(report)}{_last_exit(report, now)}")
@@ -56,6 +59,16 @@ def _lacking(watched: WatcherView) -> int:
     if watched.state != "active" or not isinstance(wanted, int):
         return 0
     return max(0, wanted - watched.counted)
+
+
+def _flapping(watched: WatcherView, ago: str) -> str:
+    told = watched.flapping
+    tries = told.get("tries")
+    if told.get("status") == "given_up":
+        what = f"given up {ago} after {tries} retries"
+    else:
+        what = f"stopped {ago}, to be tried again after {duration(number(told.get('retry_in')) or 0)} (retry {tries})"
+    return f"{what}; the last one ended {how_it_ended(watched.last_death)}"
 
 
 def _ago(since: float, now: float) -> str:

@@ -90,6 +90,14 @@ class Sync:
         """
         return await self._asker.ask(command, **props)
 
+    async def learn(self) -> None:
+        """Ask the daemon now which watchers there are, and return once that is known.
+
+        :raises AskError: no reply in time, or an error reply
+        """
+        self.system.take_status(await self.ask("status", long=True))
+        self._on_change()
+
     def refresh(self) -> None:
         """Ask the daemon about everything soon."""
         self._is_all_stale = True

@@ -62,6 +62,9 @@ class Watched:
     mem: float | None = None
     history: History = field(default_factory=History)
     restarts: deque[tuple[float, int]] = field(default_factory=deque)
+    flapping: Mapping[str, Any] = field(default_factory=dict)
+    """What the plugin that stopped it said of that, empty once it is started again."""
+    last_death: int | None = None  #: exit code of the last process that ended without being told to
     structure: int = 0  #: raised with each change of the set of processes
 
     @property
@@ -136,10 +139,24 @@ class System:
     def take_status(self, reply: Mapping[str, Any]) -> None:
         """Take over a reply to ``status`` without a name."""
         reports = reply.get("watchers") or {name: {"state": state} for name, state in reply["statuses"].items()}
+        new = reports.keys() - self.watchers.keys()
         self.watchers = {name: self.watchers.get(name) or Watched(name=name) for name in reports}
         self._by_topic = {res_name(name): watched for name, watched in self.watchers.items()}
+        self._catch_up({res_name(name) for name in new})
         for name, report in reports.items():
             self._take_report(self.watchers[name], report)
+
+    def _catch_up(self, topics: set[str]) -> None:
+        """Take over what happened to new watchers before they were known."""
+        past: dict[str, list[Happening]] = {topic: [] for topic in topics}
+        for happening in self.events if topics else ():
+            if happening.watcher in past:
+                if happening.action in {"add", "remove"}:
+                    past[happening.watcher].clear()  # that was another one of that name
+                past[happening.watcher].append(happening)
+        for topic, happenings in past.items():
+            for happening in happenings:
+                self._take_watcher_event(self._by_topic[topic], happening.action, happening.details)
 
     def take_report(self, name: str, reply: Mapping[str, Any]) -> None:
         """Take over a reply to ``status`` with a name."""
@@ -211,17 +228,27 @@ class System:
         name = watched.name if watched else res
         when = number(details.get("time")) or self.clock()
         self.events.append(Happening(self._counted, name, action, when, details))
-        pid = details.get("process_pid")
-        if watched is not None and isinstance(pid, int):
-            self._take_process_event(watched, action, pid, details)
+        if watched is not None:
+            self._take_watcher_event(watched, action, details)
         return watched
+
+    def _take_watcher_event(self, watched: Watched, action: str, details: Mapping[str, Any]) -> None:
+        pid = details.get("process_pid")
+        if action == "flapping":
+            watched.flapping = details
+        elif action == "start":
+            watched.flapping = {}
+        elif isinstance(pid, int):
+            self._take_process_event(watched, action, pid, details)
 
     def _take_process_event(self, watched: Watched, action: str, pid: int, details: Mapping[str, Any]) -> None:
         if action == "spawn":
             wid = details.get("wid")
             watched.processes[pid] = Process(pid=pid, wid=wid, started=number(details.get("time")) or 0.0)
         elif action == "reap":
-            watched.processes.pop(pid, None)
+            process = watched.processes.pop(pid, None)
+            if process is None or not process.is_stopping:
+                watched.last_death = details.get("exit_code")
         elif action == "kill" and pid in watched.processes:
             watched.processes[pid].is_stopping = True
         else:

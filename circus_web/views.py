@@ -163,11 +163,18 @@ def _watcher(visit: Visit) -> str:
     """Return the watcher that is asked for, as the daemon writes it."""
     _need_daemon(visit)
     name = visit.query("name")
+    known = _known(visit, name)
+    if known is None:
+        visit.console.learn(visit.endpoint)  # it may have been added a moment ago
+        known = _known(visit, name)
+    if known is None:
+        raise MessageError(f"there is no watcher {name!r}: not found")
+    return known
+
+
+def _known(visit: Visit, name: str) -> str | None:
     names: list[str] = visit.console.read(visit.endpoint, lambda feed: list(feed.system.watchers))
-    for known in names:
-        if known == name or known.lower() == name.lower():
-            return known
-    raise MessageError(f"there is no watcher {name!r}: not found")
+    return next((known for known in names if known == name or known.lower() == name.lower()), None)
 
 
 def _panels(visit: Visit, place: str, watcher: str = "") -> dict[str, Snapshot]:

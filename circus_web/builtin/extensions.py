@@ -7,14 +7,19 @@ from circus_web.html import Html
 from circus_web.pages import Page, View
 
 _PAGE = """
+<div class="bar">
+<p class="quiet">{{len(rows)}} installed{{", %d broken" % broken if broken else ""}}</p>
+<div class="search"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-search
+  aria-label="Search extensions" placeholder="Search"></div>
+</div>
 <div class="scroll" tabindex="0" role="region" aria-label="Extensions">
-<table class="grid">
+<table class="grid dense" data-rows>
 <thead><tr>
   <th scope="col">Name</th><th scope="col">Group</th><th scope="col">Distribution</th><th scope="col">State</th>
 </tr></thead>
 <tbody>
 % for row in rows:
-<tr>
+<tr data-row="x:{{row["group"]}}:{{row["name"]}}" data-name="{{row["name"]}} {{row["group"]}} {{row["distribution"]}}">
   <th scope="row">{{row["name"]}}
 % if row["error"]:
   <p class="fault">{{row["error"]}}</p>
@@ -26,6 +31,7 @@ _PAGE = """
 </tr>
 % end
 </tbody></table></div>
+<p class="empty" data-none hidden>Nothing matches.</p>
 """
 
 _ORDER = {"broken": 0, "disabled": 1}
@@ -35,7 +41,7 @@ def show(view: View) -> Html:
     """Return the extensions that are installed for the daemon, what is broken first."""
     rows = view.call("extensions")["extensions"]
     rows.sort(key=lambda row: (_ORDER.get(row["state"], 2), row["group"], row["name"]))
-    return view.html(_PAGE, rows=rows)
+    return view.html(_PAGE, rows=rows, broken=sum(row["state"] == "broken" for row in rows))
 
 
 @hookimpl

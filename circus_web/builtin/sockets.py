@@ -22,13 +22,13 @@ _PAGE = """
 <tbody>
 % for socket in sockets:
 <tr>
-  <th scope="row">{{socket["name"]}}</th>
-  <td class="mono">{{socket["address"]}}</td>
+  <th scope="row" class="nowrap">{{socket["name"]}}</th>
+  <td class="mono address">{{socket["address"]}}</td>
   <td class="num wide">{{socket["fd"]}}</td>
   <td class="num">{{socket["hits"]}}</td>
-  <td>{{socket["queue"]}}\\\\
+  <td class="nowrap">{{socket["queue"]}}\\\\
 % if socket["limit"]:
- <meter min="0" max="{{socket["limit"]}}" high="{{socket["limit"] * 0.7}}" value="{{socket["depth"]}}"
+ <meter class="wide" min="0" max="{{socket["limit"]}}" high="{{socket["limit"] * 0.7}}" value="{{socket["depth"]}}"
   aria-label="connections that wait at {{socket["name"]}}">{{socket["queue"]}}</meter>\\\\
 % end
 </td>

@@ -3,6 +3,7 @@ import { body, now, on, root, tell } from "./page.js";
 
 const SPANS = { "5 min": 300, "15 min": 900, "1 hour": 3600 };
 const STEPS = [1, 2, 5, 10, 25, 50, 100];
+const HEIGHT = 124;
 const charts = [];
 let span = 3600;
 
@@ -73,7 +74,8 @@ function draw(chart) {
   const axis = { stroke: style.getPropertyValue("--quiet").trim(), font: "11px system-ui, sans-serif",
     grid: { stroke: style.getPropertyValue("--line").trim(), width: 1 }, ticks: { show: false } };
   chart.plot = new uPlot({
-    width: Math.max(120, chart.place.clientWidth), height: 150,
+    width: Math.max(120, chart.place.clientWidth), height: HEIGHT,
+    padding: [8, 2, 0, 0],
     legend: { show: false },
     cursor: { y: false, sync: { key: chart.sync.key, setSeries: false }, points: { size: 6 } },
     scales: { x: { range: () => [now() - span, now()] }, y: { range: () => [0, ceiling(chart)] } },
@@ -100,7 +102,7 @@ function show(chart) {
 
 function resize(chart) {
   const width = Math.max(120, chart.place.clientWidth);
-  if (chart.plot && chart.plot.width !== width) chart.plot.setSize({ width, height: 150 });
+  if (chart.plot && chart.plot.width !== width) chart.plot.setSize({ width, height: HEIGHT });
 }
 
 function tip(chart, plot) {

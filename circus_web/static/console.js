@@ -5,10 +5,12 @@ import { startCharts } from "./charts.js";
 import { startKeys } from "./keys.js";
 import { startTables } from "./tables.js";
 import { startOutput } from "./output.js";
+import { startForms } from "./forms.js";
 
 startTables();
 startActions();
 startKeys();
 startOutput();
+startForms();
 startCharts();
 startLive();

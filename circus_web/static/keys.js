@@ -37,7 +37,7 @@ function press(key) {
 }
 
 function focusSearch() {
-  const input = document.querySelector("[data-search], [data-filter-lines]");
+  const input = document.querySelector("[data-search], [data-filter-lines], [data-filter-fields]");
   input?.focus();
   return Boolean(input);
 }

@@ -128,18 +128,26 @@ function putRow(region, id, html) {
   const old = rows.get(id);
   rows.set(id, row);
   if (old) {
-    const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key ?? "open" : null;
-    for (const name of ["selected"]) if (old.classList.contains(name)) row.classList.add(name);
+    const focused = [...old.querySelectorAll("a, button")].indexOf(document.activeElement);
+    row.classList.toggle("selected", old.classList.contains("selected"));
     row.hidden = old.hidden;
     old.replaceWith(row);
     tell("replaced", old);
-    if (focused) (row.querySelector(`[data-key="${focused}"]`) ?? row.querySelector("a, button"))?.focus();
+    // Who is at a button stays at it: the same key must not do something else.
+    if (focused >= 0) row.querySelectorAll("a, button")[focused]?.focus({ preventScroll: true });
   } else if (place.closest("[data-newest-first]")) {
-    place.prepend(row);
+    let older = place.firstElementChild;
+    while (older && number(older) > number(row)) older = older.nextElementSibling;
+    place.insertBefore(row, older);
   } else {
     place.append(row);
   }
   tell("row", row, id);
+}
+
+/** The number in the id of a row: events are counted. */
+function number(row) {
+  return Number(row.dataset.row.split(":")[1]);
 }
 
 function dropRow(id) {

@@ -78,8 +78,8 @@ function watch(row) {
 
 function paint(row) {
   for (const cell of row.querySelectorAll(".meter")) {
-    const value = Number.parseFloat(cell.textContent);
-    cell.style.setProperty("--part", `${Math.min(100, (100 * (value || 0)) / Number(cell.dataset.max))}%`);
+    const part = Math.min(100, (100 * (Number.parseFloat(cell.textContent) || 0)) / Number(cell.dataset.max));
+    cell.style.setProperty("--part", part < 3 ? "0%" : `${part}%`);  // less would look like dirt
   }
   const place = row.querySelector("[data-spark]");
   if (!place) return;
@@ -94,12 +94,14 @@ function drawSpark(canvas, values) {
   const context = canvas.getContext("2d");
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
+  const style = getComputedStyle(canvas);
+  context.fillStyle = style.getPropertyValue("--line");
+  context.fillRect(0, height - 1, width, 1);
   if (values.length < 2) return;
   // Not scaled to what is there: a quiet process looks quiet.
   const top = Math.max(100, ...values.filter(Number.isFinite));
   const step = width / (SPARK_POINTS - 1);
   const left = width - step * (values.length - 1);
-  const style = getComputedStyle(canvas);
   context.beginPath();
   let isDrawing = false;
   values.forEach((value, index) => {
@@ -117,7 +119,10 @@ function drawSpark(canvas, values) {
 function search() {
   for (const row of rows.values()) match(row);
   const none = document.querySelector("[data-none]");
-  if (none) none.hidden = [...document.querySelectorAll("[data-rows] tbody tr")].some((row) => !row.hidden);
+  if (!none) return;
+  const all = [...document.querySelectorAll("[data-rows] tbody tr")];
+  none.textContent = all.length ? "Nothing matches." : none.dataset.none;
+  none.hidden = all.some((row) => !row.hidden);
 }
 
 function match(row) {
@@ -167,5 +172,5 @@ export function move(by) {
   old?.classList.remove("selected");
   row.classList.add("selected");
   row.scrollIntoView({ block: "nearest" });
-  row.querySelector("[data-open], a, button")?.focus({ preventScroll: true });
+  (row.querySelector("[data-open]") ?? row.querySelector("a, button"))?.focus({ preventScroll: true });
 }

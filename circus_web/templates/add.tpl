@@ -20,7 +20,7 @@
 % end
 </div>
 % end
-<div class="field"><span class="label">Ways</span><div class="control checks">
+<div class="field"><span class="label">How</span><div class="control checks">
 <label><input type="checkbox" name="shell" value="1"{{!" checked" if "shell" in values else ""}}> run by a shell</label>
 <label><input type="checkbox" name="copy_env" value="1"{{!" checked" if "copy_env" in values else ""}}> copy the environment of circusd</label>
 <label><input type="checkbox" name="start" value="1"{{!" checked" if "start" in values else ""}}> start it now</label>

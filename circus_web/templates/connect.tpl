@@ -4,7 +4,7 @@
 % if error:
 <p class="flash flash-error" role="alert">{{error}}</p>
 % end
-<form method="post" action="{{root}}connect" class="stack" data-reconnect="{{chosen if error else ""}}">
+<form method="post" action="{{root}}connect" class="stack{{" card narrow" if endpoint else ""}}" data-reconnect="{{chosen if error else ""}}">
 <input type="hidden" name="csrf" value="{{csrf}}">
 <label for="endpoint">Endpoint of a daemon</label>
 % if len(endpoints) == 1:

@@ -12,12 +12,13 @@
 <div class="search"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-search aria-label="Search events" placeholder="Search"></div>
 </div>
 <div class="scroll" tabindex="0" role="region" aria-label="Events">
-<table class="grid" data-rows data-newest-first>
+<table class="grid dense" data-rows data-newest-first>
 <thead><tr><th scope="col">Time</th><th scope="col">Watcher</th><th scope="col">Event</th><th scope="col">Details</th></tr></thead>
 <tbody data-region="events">
 {{rows}}
 </tbody>
 </table>
 </div>
-<p class="note">The last 300 since the console began to look.</p>
+<p class="empty" data-none="Nothing happened since the console began to look."{{!" hidden" if rows else ""}}>Nothing happened since the console began to look.</p>
+<p class="note">The newest 300 since the console began to look are kept.</p>
 </section>

@@ -1,6 +1,6 @@
 % summary = cells["summary"]
 <section class="tiles" aria-label="Summary">
-<div class="tile"><h2>Watchers</h2><p class="big"><span data-place="summary" data-cell="active">{{summary["active"]}}</span><small> of <span data-place="summary" data-cell="watchers">{{summary["watchers"]}}</span> active</small></p></div>
+<div class="tile"><h2>Watchers</h2><p class="big"><span data-place="summary" data-cell="active">{{summary["active"]}}</span><small> of <span data-place="summary" data-cell="watchers">{{summary["watchers"]}}</span><span class="more"> active</span></small></p></div>
 <div class="tile"><h2>Processes</h2><p class="big"><span data-place="summary" data-cell="processes">{{summary["processes"]}}</span></p></div>
 <div class="tile"><h2>CPU</h2><p class="big"><span data-place="summary" data-cell="cpu">{{summary["cpu"]}}</span><small> %</small></p></div>
 <div class="tile"><h2>Memory</h2><p class="big"><span data-place="summary" data-cell="mem">{{summary["mem"]}}</span><small> %</small></p></div>
@@ -34,10 +34,10 @@
 <thead><tr>
 <th scope="col" class="c-state">State</th>
 <th scope="col" class="c-name"><button type="button" data-sort="name">Name</button></th>
-<th scope="col" class="num c-long"><button type="button" data-sort="count">Processes</button></th>
+<th scope="col" class="num c-long"><button type="button" data-sort="count">Proc<span class="long">esse</span>s</button></th>
 <th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
 <th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
-<th scope="col" class="num c-fig"><button type="button" data-sort="mem">Mem %</button></th>
+<th scope="col" class="num c-fig phone-less"><button type="button" data-sort="mem">Mem %</button></th>
 <th scope="col" class="num wide c-long">In state for</th>
 <th scope="col" class="num wide c-long"><button type="button" data-sort="restarts">Replaced</button></th>
 % if not readonly:
@@ -52,5 +52,5 @@
 % if rest:
 <noscript><p class="note">These are the first 100. <a href="{{root}}?all=1">Show all</a></p></noscript>
 % end
-<p class="empty" data-none hidden>Nothing matches.</p>
+<p class="empty" data-none="There are no watchers yet."{{!" hidden" if rows else ""}}>There are no watchers yet.</p>
 </section>

@@ -9,6 +9,7 @@
 % end
 <form method="post" action="{{link("options", name=name)}}" class="options" data-options>
 <input type="hidden" name="csrf" value="{{csrf}}">
+<div class="bar"><div class="search"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-filter-fields aria-label="Search options" placeholder="Search options" autocomplete="off"></div></div>
 % for title, members in groups:
 <fieldset class="card" {{!"disabled" if readonly else ""}}>
 <legend>{{title}}</legend>
@@ -39,7 +40,7 @@
 % if field.doc or field.effect:
 <p class="doc" id="{{ident}}-doc">{{field.doc}}
 % if field.effect and not field.is_fixed:
- <span class="effect">{{"A change takes effect at once." if field.effect == "at once" else "A change " + field.effect + "."}}</span>
+ <span class="effect">{{"takes effect at once" if field.effect == "at once" else field.effect}}</span>
 % end
 </p>
 % end
@@ -48,6 +49,6 @@
 </fieldset>
 % end
 % if not readonly:
-<div class="save"><button class="button primary">Save changes</button></div>
+<div class="save"><button class="button primary">Save changes</button><span class="quiet" data-changed role="status"></span></div>
 % end
 </form>

@@ -3,7 +3,7 @@
 <th scope="row" class="num mono c-pid" data-cell="pid">{{process.pid}}</th>
 <td class="num meter" data-cell="cpu" data-max="100">{{cells["cpu"]}}</td>
 <td class="wide c-spark" data-spark="cpu"></td>
-<td class="num meter" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
+<td class="num meter phone-less" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
 <td class="num wide" data-cell="rss">{{cells["rss"]}}</td>
 <td class="num wide" data-cell="time">{{cells["time"]}}</td>
 <td class="num"><time data-since="{{process.started or ""}}">{{ago(process.started)}}</time></td>

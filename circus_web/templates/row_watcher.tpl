@@ -7,7 +7,7 @@
 <td class="num" data-cell="count">{{cells["count"]}}</td>
 <td class="num meter" data-cell="cpu" data-max="100">{{cells["cpu"]}}</td>
 <td class="wide c-spark" data-spark="cpu"></td>
-<td class="num meter" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
+<td class="num meter phone-less" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
 <td class="num wide"><time data-since="{{report.get("since") or ""}}">{{ago(report.get("since"))}}</time></td>
 <td class="num wide" data-cell="restarts">{{cells["restarts"]}}</td>
 % if not readonly:

@@ -24,10 +24,10 @@
 <th scope="col" class="num c-pid"><button type="button" data-sort="pid">Pid</button></th>
 <th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
 <th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
-<th scope="col" class="num c-fig"><button type="button" data-sort="mem">Mem %</button></th>
+<th scope="col" class="num c-fig phone-less"><button type="button" data-sort="mem">Mem %</button></th>
 <th scope="col" class="num wide c-long"><button type="button" data-sort="rss">Resident</button></th>
 <th scope="col" class="num wide c-long">CPU time</th>
-<th scope="col" class="num c-fig">Age</th>
+<th scope="col" class="num c-age">Age</th>
 <th scope="col" class="wide c-long">User</th>
 <th scope="col" class="wide">Program</th>
 <th scope="col" class="c-acts c-two"><span class="hide">Actions</span></th>
@@ -40,7 +40,7 @@
 % if rest:
 <noscript><p class="note">These are the first 100. <a href="{{link("watcher", name=name, all=1)}}">Show all</a></p></noscript>
 % end
-<p class="empty" data-none hidden>Nothing matches.</p>
+<p class="empty" data-none="No process runs."{{!" hidden" if rows else ""}}>No process runs.</p>
 </section>
 % if not readonly:
 <p class="end"><button class="button danger" form="act" name="button" value="{{action("rm", name=name)}}" data-confirm="Stop {{name}} and take it out?" data-then="{{root}}"><svg aria-hidden="true"><use href="#i-trash"/></svg>Remove {{name}}</button></p>
