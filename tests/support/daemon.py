@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,6 +26,8 @@ OFF = {"false", "no", "off", "0"}
 
 class Daemon(testing.Daemon):
     """Our own or the published ``circusd``, driven by clients that share nothing with it."""
+
+    _running: ClassVar[set[Daemon]] = set()
 
     def __init__(self, flavour: Flavour) -> None:
         super().__init__()
@@ -59,6 +61,7 @@ class Daemon(testing.Daemon):
 
     def launch(self, *args: str, **how: Any) -> subprocess.Popen[bytes]:
         """Run ``circusd`` with *args* only, and return at once; it ends with us."""
+        self._running.add(self)
         return super().launch(*args, **{"preexec_fn": procs.end_with_parent, **how})
 
     def start(self, *sections: Section, args: Sequence[str] = (), wait: bool = True, **how: Any) -> None:
@@ -183,8 +186,10 @@ class Daemon(testing.Daemon):
     def left_processes(self) -> list[int]:
         """Return the live processes that came from ours, wherever they hang now, but ``circusd`` itself."""
         own = {self.pid, *self.arbiters()} if self.is_running else {self.pid}
-        found = [pid for pid in procs.descendants_of(os.getpid()) if pid not in self._elsewhere and pid not in own]
-        return [pid for pid in found if procs.is_alive(pid)]
+        others = {daemon.pid for daemon in self._running if daemon is not self}
+        descendants = procs.descendants_of(os.getpid(), but=others)
+        found = [pid for pid in descendants if pid not in self._elsewhere and pid not in own]
+        return [pid for pid in found if procs.is_alive(pid) and procs.name_of(pid) not in procs.BROWSERS]
 
     def left_files(self) -> list[str]:
         """Return the names of the socket files and pidfiles that are in our folder."""
@@ -198,6 +203,7 @@ class Daemon(testing.Daemon):
             return self._what_is_left() if self._child is not None else ""
         finally:
             self._sweep()
+            self._running.discard(self)
 
     def _end(self) -> str:
         assert self._child is not None

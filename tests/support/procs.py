@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+BROWSERS = ("chromium", "chrome_crashpad")  #: names of processes that tests drive, and no daemon has
 IS_LINUX = os.path.exists("/proc/self/stat")
 
 
@@ -62,10 +64,10 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def descendants_of(pid: int) -> list[int]:
-    """Return the pids of children, their children and so on, parents first."""
-    children = children_of(pid)
-    return children + [pid for child in children for pid in descendants_of(child)]
+def descendants_of(pid: int, *, but: Collection[int] = ()) -> list[int]:
+    """Return the pids of children, their children and so on, parents first; without *but* and what comes from it."""
+    children = [child for child in children_of(pid) if child not in but]
+    return children + [pid for child in children for pid in descendants_of(child, but=but)]
 
 
 def name_of(pid: int) -> str:
