@@ -105,7 +105,7 @@ function setUp(up, why) {
   const lost = document.querySelector("[data-lost]");
   if (!lost) return;
   lost.hidden = up;
-  if (!up) lost.textContent = `${why}. What you see is how it was; trying again…`;
+  if (!up) lost.textContent = `${why}${/[.?!]$/.test(why) ? "" : "."} What you see is how it was; trying again…`;
   document.querySelector("[data-dot]").className = up ? "dot" : "dot is-lost";
   body.classList.toggle("is-lost", !up);
 }

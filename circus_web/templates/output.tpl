@@ -14,9 +14,9 @@
 <a class="button" href="{{link("output", name=name)}}">All of {{name}}</a>
 % end
 </div>
-<p class="flash flash-error" data-place="output" data-cell="note"{{!"" if note else " hidden"}}>{{note}}</p>
+<p class="flash flash-odd" data-place="output" data-cell="note"{{!"" if note else " hidden"}}>{{note}}</p>
 % if note and not readonly and "log_ring" in note:
-<p><button class="button" form="act" name="button" value="{{action("keep-output", name=name)}}" data-confirm="Processes of {{name}} are replaced. Go on?">Keep the output of {{name}}</button></p>
+<p class="ways"><button class="button" form="act" name="button" value="{{action("keep-output", name=name)}}" data-confirm="Processes of {{name}} are replaced. Go on?">Keep the output of {{name}}</button></p>
 % end
 <div class="output" data-output tabindex="0" role="log" aria-live="off" aria-label="Output">
 % for line in lines:
