@@ -156,6 +156,7 @@ def _run(settings: Settings, listening: list[socket.socket]) -> None:
     try:
         with console.register.announced(record):
             _greet(console, url)
+            console.follow()
             asyncio.run(_serve(console, listening))
     finally:
         console.close()

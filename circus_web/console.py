@@ -81,6 +81,14 @@ class Console:
                 self._targets[endpoint] = self.loop.call(self._open(endpoint, self._context), _STUCK)
             return self._targets[endpoint]
 
+    def follow(self) -> None:
+        """Look at every daemon from now on: whoever comes later finds a history, and what went wrong meanwhile."""
+        for endpoint in self.settings.endpoints:
+            try:
+                self.target(endpoint)
+            except CallError as exc:
+                logger.warning("%s", exc)
+
     def controller(self, endpoint: str) -> Controller:
         """Return what calls the daemon at *endpoint*."""
         return self.target(endpoint).controller

@@ -163,6 +163,7 @@ class Sync:
             await self._take_sockets()
             self.system.take_table((await self._asker.ask("stats"))["infos"])
         self.system.is_up = True
+        logger.info("%s: connected", self.system.endpoint)
 
     async def _take_sockets(self) -> None:
         self.system.sockets = (await self._asker.ask("listsockets")).get("sockets", [])

@@ -105,7 +105,7 @@ function drawSpark(canvas, values) {
   context.beginPath();
   let isDrawing = false;
   values.forEach((value, index) => {
-    if (!Number.isFinite(value)) { isDrawing = false; return; }
+    if (!Number.isFinite(value)) return; // while nobody looked there were few samples
     const [x, y] = [left + index * step, height - 1.5 - (value / top) * (height - 3)];
     if (isDrawing) context.lineTo(x, y); else context.moveTo(x, y);
     isDrawing = true;

@@ -226,6 +226,17 @@ def test_extensions_are_listed(visitor: Visitor) -> None:
     assert "circus.commands" in text and "FileStream" in text and "circus.console" in text
 
 
+def test_what_happened_before_the_first_visit_is_there(daemon: Daemon, running: ConsoleServer) -> None:
+    wait_for(lambda: f"{daemon.endpoint}: connected" in running.log, "the console to look")
+    pid = daemon.wait_ready("web")[1]
+    daemon.call("signal", name="web", signum="KILL")
+    daemon.wait_ready("web", without=pid)
+    visitor = running.logged_in()
+    wait_for(lambda: f"pid {pid}, ended by signal 9" in visitor.get("/events").body, "the end of the process")
+    told = visitor.get("/history", headers={"Accept": "application/json"}).json
+    assert told["total"]["t"], "nothing was measured"  # type: ignore[index, call-overload]
+
+
 def test_events_are_listed_the_newest_first(daemon: Daemon, visitor: Visitor) -> None:
     visitor.get("/events")
     before = daemon.pids("web")
