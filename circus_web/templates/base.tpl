@@ -75,7 +75,7 @@
 <dt><kbd>s</kbd></dt><dd>start or stop the watcher</dd>
 <dt><kbd>+</kbd> <kbd>-</kbd></dt><dd>add or remove a process</dd>
 <dt><kbd>x</kbd></dt><dd>end the process</dd>
-<dt><kbd>g</kbd> <kbd>w</kbd></dt><dd>go to watchers; <kbd>s</kbd> sockets, <kbd>e</kbd> events, <kbd>a</kbd> add</dd>
+<dt><kbd>g</kbd> <kbd>w</kbd></dt><dd>go to watchers; <kbd>s</kbd> sockets, <kbd>e</kbd> events, <kbd>a</kbd> add, <kbd>x</kbd> extensions</dd>
 <dt><kbd>t</kbd></dt><dd>light or dark</dd>
 <dt><kbd>?</kbd></dt><dd>this list</dd>
 </dl>

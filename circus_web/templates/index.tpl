@@ -36,10 +36,10 @@
 <th scope="col" class="c-name"><button type="button" data-sort="name">Name</button></th>
 <th scope="col" class="num c-long"><button type="button" data-sort="count">Proc<span class="long">esse</span>s</button></th>
 <th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
-<th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
+<th scope="col" class="wide low-less c-spark"><span class="hide">CPU, the last minutes</span></th>
 <th scope="col" class="num c-fig phone-less"><button type="button" data-sort="mem">Mem %</button></th>
-<th scope="col" class="num wide c-long">In state for</th>
-<th scope="col" class="num wide c-long"><button type="button" data-sort="restarts">Replaced</button></th>
+<th scope="col" class="num wide low-less c-long">In state for</th>
+<th scope="col" class="num wide mid-less c-long"><button type="button" data-sort="restarts">Replaced</button></th>
 % if not readonly:
 <th scope="col" class="c-acts"><span class="hide">Actions</span></th>
 % end

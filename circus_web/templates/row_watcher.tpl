@@ -6,10 +6,10 @@
 <th scope="row" class="c-name"><a href="{{link("watcher", name=watched.name)}}" data-open>{{watched.name}}</a></th>
 <td class="num" data-cell="count">{{cells["count"]}}</td>
 <td class="num meter" data-cell="cpu" data-max="100">{{cells["cpu"]}}</td>
-<td class="wide c-spark" data-spark="cpu"></td>
+<td class="wide low-less c-spark" data-spark="cpu"></td>
 <td class="num meter phone-less" data-cell="mem" data-max="100">{{cells["mem"]}}</td>
-<td class="num wide"><time data-since="{{report.get("since") or ""}}">{{ago(report.get("since"))}}</time></td>
-<td class="num wide" data-cell="restarts">{{cells["restarts"]}}</td>
+<td class="num wide low-less"><time data-since="{{report.get("since") or ""}}">{{ago(report.get("since"))}}</time></td>
+<td class="num wide mid-less" data-cell="restarts">{{cells["restarts"]}}</td>
 % if not readonly:
 <td class="c-acts"><div class="acts">
 <button class="icon i-minus wide" form="act" name="button" value="{{action("decr", name=watched.name)}}" data-key="-" aria-label="Remove a process of {{watched.name}}" title="Remove a process"></button>

@@ -23,12 +23,12 @@
 <th scope="col" class="num c-wid"><button type="button" data-sort="wid">Wid</button></th>
 <th scope="col" class="num c-pid"><button type="button" data-sort="pid">Pid</button></th>
 <th scope="col" class="num c-fig"><button type="button" data-sort="cpu">CPU %</button></th>
-<th scope="col" class="wide c-spark"><span class="hide">CPU, the last minutes</span></th>
+<th scope="col" class="wide low-less c-spark"><span class="hide">CPU, the last minutes</span></th>
 <th scope="col" class="num c-fig phone-less"><button type="button" data-sort="mem">Mem %</button></th>
 <th scope="col" class="num wide c-long"><button type="button" data-sort="rss">Resident</button></th>
-<th scope="col" class="num wide c-long">CPU time</th>
+<th scope="col" class="num wide mid-less c-long">CPU time</th>
 <th scope="col" class="num c-age">Age</th>
-<th scope="col" class="wide c-long">User</th>
+<th scope="col" class="wide low-less c-long">User</th>
 <th scope="col" class="wide">Program</th>
 <th scope="col" class="c-acts c-two"><span class="hide">Actions</span></th>
 </tr></thead>
