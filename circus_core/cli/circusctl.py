@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -41,6 +42,8 @@ def _main(argv: Sequence[str]) -> int:
     if options.version:
         print(f"circusctl {__version__}")
         return 0
+    if options.ssh:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the tunnel would leave its folder
     terminal = ConsoleTerminal(options)
     app = App(CommandSet(Registry(), terminal), terminal)
     try:

@@ -61,7 +61,8 @@ def test_circusctl_commands_a_daemon_behind_ssh(reached: Daemon, server: SshServ
 
 def test_circusctl_listens_to_a_daemon_behind_ssh(reached: Daemon, server: SshServer) -> None:
     words = ["--endpoint", reached.endpoint, "--ssh", server.address, "--ssh_keyfile", str(server.keyfile), "listen"]
-    with subprocess.Popen([*reached.flavour.circusctl, *words], stdout=subprocess.PIPE, text=True) as listener:
+    env = {**os.environ, "TMPDIR": str(reached.home)}
+    with subprocess.Popen([*reached.flavour.circusctl, *words], stdout=subprocess.PIPE, text=True, env=env) as listener:
         assert listener.stdout is not None
         wait_for(lambda: server.log.count("Accepted publickey") == 2, "both tunnels")
         ticker = subprocess.Popen(
@@ -79,6 +80,7 @@ def test_circusctl_listens_to_a_daemon_behind_ssh(reached: Daemon, server: SshSe
             os.killpg(ticker.pid, 9)
             ticker.wait()
             listener.terminate()
+    assert list(reached.home.glob("circus-ssh-*")) == []
 
 
 def test_clients_reach_a_daemon_behind_ssh(reached: Daemon, server: SshServer) -> None:
