@@ -146,7 +146,7 @@ def test_output_goes_to_a_stream_of_the_program() -> None:
 
     async def main() -> None:
         async with Circus({**SLEEP, "cmd": "sh -c 'echo hello; sleep 1000'", "stdout_stream": {"stream": stream}}):
-            item = await asyncio.to_thread(stream.get, timeout=10)
+            item = await asyncio.to_thread(stream.get, timeout=60)
             assert (item["data"], item["name"]) == (b"hello\n", "stdout")
 
     run(main)
@@ -233,7 +233,7 @@ def test_quit_by_command_ends_the_wait() -> None:
     async def main() -> None:
         async with Circus(SLEEP) as circus:
             await circus.call("quit")
-            await asyncio.wait_for(circus.wait(), 10)
+            await asyncio.wait_for(circus.wait(), 60)
             assert not circus.is_running
 
     run(main)
@@ -318,7 +318,7 @@ def test_it_runs_on_a_loop_that_is_not_in_the_main_thread() -> None:
 
     thread = threading.Thread(target=run, args=(main,))
     thread.start()
-    thread.join(30)
+    thread.join(60)
     assert found == [{"web": "active"}]
 
 

@@ -98,8 +98,8 @@ def test_every_exit_status_reaches_its_owner() -> None:
 def test_a_pool_of_processes_works_beside_an_arbiter_in_the_background() -> None:
     arbiter = get_arbiter(
         [dict(BUSY)],
-        controller="ipc://@circus-other-children",
-        pubsub_endpoint="ipc://@circus-other-children-events",
+        controller=f"ipc://@circus-other-children-{os.getpid()}",
+        pubsub_endpoint=f"ipc://@circus-other-children-{os.getpid()}-events",
         multicast_endpoint="",
         background=True,
     )
