@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Final
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.ports import free_ports
 from tests.support.procs import is_alive
 from tests.support.waiting import wait_for
 
@@ -66,8 +66,7 @@ def addresses_of(daemon: Daemon) -> dict[str, str]:
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")
 def test_hooks_wait_for_a_real_redis(daemon: Daemon) -> None:
     pytest.importorskip("redis")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_ports(1)[0])
     copy("redis_hooks.py", daemon.home, {"6379": port, "localhost": "127.0.0.1"})
 
     start(daemon, "redis.ini", {"6379": port, "/tmp": str(daemon.home)})

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, PYTHON, circus, identity, socket, watcher
+from tests.support.ports import free_ports
 from tests.support.waiting import wait_for
 
 
@@ -149,9 +150,7 @@ def test_blocking(daemon: Daemon, blocking: bool, flag: bool) -> None:
 
 
 def test_reuseport_gives_each_process_a_socket_of_its_own(daemon: Daemon) -> None:
-    with sockets.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     daemon.start(
         socket("web", port=port, so_reuseport=True), watcher("w", cmd=serve("w"), use_sockets=True, numprocesses=3)
     )
@@ -162,9 +161,7 @@ def test_reuseport_gives_each_process_a_socket_of_its_own(daemon: Daemon) -> Non
 
 @pytest.mark.differs("B23: only in cmd, only in lower case")
 def test_reuseport_in_args_in_any_case(daemon: Daemon) -> None:
-    with sockets.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     program = f"{PYTHON} {PROGRAMS}/serve.py w $(circus.wid)"
     daemon.start(
         socket("web", port=port, so_reuseport=True),

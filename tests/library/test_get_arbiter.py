@@ -262,8 +262,8 @@ class TestWithTornado(AsyncTestCase):
         stream = QueueStream()
         watcher = {"name": "a", "cmd": "sh -c 'echo hello; sleep 1000'", "stdout_stream": {"stream": stream}}
         arbiter = get_arbiter(
-            [watcher], controller=f"ipc://@circus-a-{os.getpid()}", pubsub_endpoint=f"ipc://@circus-b-{os.getpid()}", multicast_endpoint="",
-            background=False, loop=self.io_loop, check_delay=-1,
+            [watcher], controller=f"ipc://@circus-a-{os.getpid()}", pubsub_endpoint=f"ipc://@circus-b-{os.getpid()}",
+            multicast_endpoint="", background=False, loop=self.io_loop, check_delay=-1,
         )  # fmt: skip
         yield arbiter.start()
         assert arbiter.loop is self.io_loop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from tests.support import procs
 from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, Section, signals, watcher
 from tests.support.plugins import plugin, wait_connected
+from tests.support.ports import free_ports
 from tests.support.sinks import WebServer
 from tests.support.waiting import wait_for
 from tests.support.wire import Events, Published
@@ -42,19 +42,6 @@ def start(daemon: Daemon, *sections: Section) -> Events:
 
 def told(event: Published) -> str:
     return str(event.data["status"])
-
-
-def ports(count: int) -> int:
-    """Return a port that is followed by *count* free ones."""
-    while True:
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
-            base = 0
-            for number in range(count + 1):
-                sock = stack.enter_context(socket.socket())
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(("127.0.0.1", base + number if base else 0))
-                base = base or sock.getsockname()[1]
-            return base
 
 
 def test_watcher_that_answers_with_errors_is_restarted(daemon: Daemon, web: WebServer) -> None:
@@ -108,7 +95,7 @@ def test_events_alone_tell_when_it_is_well_again(daemon: Daemon, web: WebServer)
 
 
 def test_process_that_is_not_well_is_replaced_alone(daemon: Daemon) -> None:
-    base = ports(3)
+    base = free_ports(4)[0]
     program = f"{sys.executable} -I -S {PROGRAMS}/probed.py web $(circus.wid) {base} {daemon.home}/bad"
     check = daemon.home / "check"
     check.write_text(

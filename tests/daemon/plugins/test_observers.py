@@ -14,6 +14,7 @@ from tests.support import procs
 from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, PYTHON, Section, watcher
 from tests.support.plugins import plugin, wait_connected
+from tests.support.ports import free_ports
 from tests.support.sinks import StatsdSink, WebServer
 from tests.support.waiting import wait_for
 
@@ -223,7 +224,7 @@ def beats(daemon: Daemon, name: str, port: int) -> str:
 
 
 def test_process_whose_heartbeat_is_silent_is_killed(daemon: Daemon) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     daemon.start(
         watcher("Beats Well", cmd=beats(daemon, "beats", port), numprocesses=3),
         watcher("other"),
@@ -245,7 +246,7 @@ def test_process_whose_heartbeat_is_silent_is_killed(daemon: Daemon) -> None:
 
 
 def test_watchdog_kills_as_it_is_told(daemon: Daemon) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     daemon.start(
         watcher("quiet"),
         plugin("dog", "watchdog", port=port, loop_rate=0.2, max_count=2, watchers_stop_signal="KILL"),
@@ -257,11 +258,6 @@ def test_watchdog_kills_as_it_is_told(daemon: Daemon) -> None:
 
     wait_for(lambda: not procs.is_alive(killed.data["process_pid"]), "the process to be gone")
     assert f"pid {killed.data['process_pid']} of quiet sent no heartbeat" in daemon.log
-
-
-def free_port() -> int:
-    with StatsdSink() as sink:
-        return sink.port
 
 
 # command_reloader
