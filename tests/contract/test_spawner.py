@@ -157,7 +157,7 @@ def test_started_is_the_time_of_its_start(harness: Harness) -> None:
     ticks = int(Path(f"/proc/{spawned.pid}/stat").read_text().rpartition(")")[2].split()[19])
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     age = uptime - ticks / os.sysconf("SC_CLK_TCK")
-    assert abs(time.time() - age - spawned.started) < 2
+    assert abs(time.time() - age - spawned.started) < 20
 
 
 def test_many_killed_at_once_are_all_told(harness: Harness) -> None:

@@ -22,6 +22,7 @@ from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.spawner import Exited, Spawned, Spawner, SpawnFailure, SpawnRequest, Stdio
 from circus_core.states import ChildId
+from tests.support.waiting import PATIENCE
 
 REPORT = """
 import json, os, resource, sys
@@ -143,7 +144,7 @@ class Harness:
         assert isinstance(answer, SpawnFailure), answer
         return answer
 
-    def wait_for_exits(self, children: Sequence[Spawned], timeout: float = 15.0) -> list[int | None]:
+    def wait_for_exits(self, children: Sequence[Spawned], timeout: float = PATIENCE) -> list[int | None]:
         """Run the loop until all of *children* have ended, and return their exit codes."""
         wanted = [spawned.child for spawned in children]
 

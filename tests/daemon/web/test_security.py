@@ -55,7 +55,7 @@ async def _connect(visitor: Visitor, headers: Mapping[str, str]) -> list[str]:
     request = HTTPRequest(url, headers={"Cookie": cookies, "Origin": f"http://{visitor.host}", **headers})
     connection = await websocket_connect(request)
     try:
-        message = await asyncio.wait_for(connection.read_message(), 5)
+        message = await asyncio.wait_for(connection.read_message(), 60)
         return [str(message)]
     finally:
         connection.close()
