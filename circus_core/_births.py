@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
@@ -66,9 +67,11 @@ class Births:
                     label = self._label(wid, desired)
                     requests.append((label, replace(request, label=dump_label(label))))
             answers = await actual.services.spawner.spawn([request for _, request in requests])
+        failed = Counter(answer.error for answer in answers if isinstance(answer, SpawnFailure))
         for (label, _), answer in zip(requests, answers, strict=True):
             if isinstance(answer, SpawnFailure):
-                self._failed(label.wid, answer.error, desired)
+                # What keeps one process from being spawned keeps a thousand: a line for all that were tried together.
+                self._failed(label.wid, answer.error, desired, alike=failed.pop(answer.error, 0))
             else:
                 await self._spawned(label, answer)
 
@@ -111,11 +114,18 @@ class Births:
         )
         actual.notify("circus_after_spawn", wid=wid, pid=process.pid)
 
-    def _failed(self, wid: Wid, error: str, desired: Desired) -> None:
+    def _failed(self, wid: Wid, error: str, desired: Desired, *, alike: int = 1) -> None:
+        """Note a failed try.
+
+        :param alike: how many failed so, of those that were tried together; 0 when they were logged already
+        """
         actual, config = self._actual, self._actual.config
         actual.last_error = error
         tries = actual.pacing.failed(wid, actual.services.clock())
-        logger.warning("watcher %s: process %d cannot be spawned (try %d): %s", config.name, wid, tries, error)
+        if alike:
+            others = f" and {alike - 1} others" if alike > 1 else ""
+            text = "watcher %s: process %d%s cannot be spawned (try %d): %s"
+            logger.warning(text, config.name, wid, others, tries, error)
         actual.publish(events.SpawnFailed(watcher=config.name, wid=wid, error=error))
         if not 0 <= config.max_retry <= tries:
             return
