@@ -12,6 +12,9 @@ STORED_FROM: Final = 100
 """The smallest number of a stored descriptor: 3 to 31 stay free for what ``LISTEN_FDS`` maps."""
 
 
+_RESERVE: Final = 32
+
+
 def open_fds() -> list[int]:
     """Return the numbers of all descriptors that this process has open, sorted."""
     for folder in ("/proc/self/fd", "/dev/fd"):
@@ -53,6 +56,15 @@ def raise_nofile_limit() -> tuple[int, int]:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
                 break
     return born
+
+
+def is_in_reserve(fd: int) -> bool:
+    """Tell if the number of a new descriptor says that few are left.
+
+    These are not for what there is one of for each process: clients, logs and configuration files need some too.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft != resource.RLIM_INFINITY and fd >= soft - min(_RESERVE, soft // 8)
 
 
 def duplicate(fd: int, start: int) -> int:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from circus_core._descriptors import is_in_reserve
 from circus_core.states import ChildId
 
 End = tuple[ChildId, int | None]
@@ -106,6 +107,10 @@ if sys.platform.startswith("linux"):
             try:
                 pidfd = os.pidfd_open(pid)
             except OSError:  # out of descriptors, or the host ignores SIGCHLD and it is gone
+                super().watch(child, pid)
+                return
+            if is_in_reserve(pidfd):
+                os.close(pidfd)
                 super().watch(child, pid)
                 return
             self._children[pidfd] = child, pid

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from circus_core._descriptors import FdStore, duplicate
+from circus_core._descriptors import FdStore, duplicate, is_in_reserve
 from circus_core.errors import SpawnError
 from circus_core.spawner import OpenFd, SpawnRequest, Stdio, StoredFd
 
@@ -75,6 +76,10 @@ def _number_of(source: StoredFd | OpenFd, store: FdStore) -> int:
 
 def _pipe(number: int, result: FdMap, opened: ExitStack) -> int:
     reader, writer = os.pipe()
+    if is_in_reserve(reader):
+        os.close(reader)
+        os.close(writer)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     os.set_blocking(reader, False)
     result.readers[number] = reader
     opened.callback(os.close, writer)

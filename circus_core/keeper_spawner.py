@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from circus_core._descriptors import STORED_FROM, duplicate
+from circus_core._descriptors import STORED_FROM, duplicate, is_in_reserve
 from circus_core._programs import checked_program, explain_launch, find_program, program_candidates
 from circus_core._wrapped import explain_step
 from circus_core.errors import LifecycleError, SpawnError
@@ -274,7 +274,7 @@ class KeeperSpawner:
             return
         child = ChildId(number)
         piped = [n for n, source in ((1, request.stdout), (2, request.stderr)) if source is Stdio.PIPE]
-        is_complete = len(fds) == has_pidfd + len(piped)
+        is_complete = len(fds) == has_pidfd + len(piped) and not any(map(is_in_reserve, fds))
         pidfd = fds.pop(0) if has_pidfd and fds else -1
         pipes = dict(zip(piped, fds, strict=False))
         spawned = Spawned(child, pid, started, pipes.get(1), pipes.get(2))

@@ -192,11 +192,12 @@ def test_it_tells_what_the_machine_cannot_carry(daemon: Daemon) -> None:
 
 @pytest.mark.differs("it tries without a pause")
 def test_what_goes_beyond_the_limit_is_told_once_for_all(daemon: Daemon) -> None:
-    daemon.start(watcher("crowd", cmd="/bin/sleep 100", numprocesses=200), preexec_fn=_with_few_descriptors, wait=False)
+    crowd = watcher("crowd", {"stdout_stream.filename": daemon.home / "log"}, cmd="/bin/sleep 100", numprocesses=200)
+    daemon.start(crowd, preexec_fn=_with_few_descriptors, wait=False)
     wait_for(lambda: "others cannot be spawned (try 1)" in daemon.log, "the limit to be met")
     assert "too many open files; raise the limit of descriptors" in daemon.log
     assert daemon.log.count("cannot be spawned (try 1)") < 10
-    assert len(daemon.pids("crowd")) > 50
+    assert len(daemon.pids("crowd")) > 30, "it still answers"
 
 
 @pytest.mark.differs("it has no --check")
