@@ -238,7 +238,7 @@ ALL = [
         Metric(
             name,
             f"256 MB of lines of 100 bytes from one process to a file, {how}",
-            {row: "s", f"{row}, CPU a GB": "s"},
+            {row: "MB/s", f"{row}, CPU a GB": "s"},
             partial(flood, lines=lines, row=row),
             _has("configure_writer"),
         )

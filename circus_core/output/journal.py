@@ -1,8 +1,9 @@
 """The buffer that pipes are read into, in memory that outlives this process, with a note of what is done with it.
 
-Everything is in one memfd, which the Spawner holds. What a process printed is in its pipe, here or in its stream; a
-kill at any instruction leaves enough to tell where. ``splice`` moves it here, not ``read``: the position of the memfd,
-which the kernel keeps, tells how much came even when this process dies before it is told.
+The buffer is a memfd, which the Spawner holds beside a pipe of ours, the relay. What a process printed is in its pipe,
+in the relay, here or in its stream; a kill at any instruction leaves enough to tell where. ``splice`` moves it from the
+pipe to the relay without a copy. Nobody else writes to that one: what is missing in it was read, even when this process
+died before it was told. And a process that prints does not wait while its output is copied.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from enum import IntEnum
 from typing import Final
 
 from circus_core.interfaces import Chunk
+from circus_core.output.kernel import Relay
 from circus_core.output.ledger import Ledger
 from circus_core.output.lines import MAX_LINE, READ_SIZE
 from circus_core.output.progress import Progress
@@ -32,7 +34,7 @@ _MOST_SLOTS: Final = 1 << 17
 _LEDGERS_AT: Final = _SLOTS_AT + _MOST_SLOTS * _SLOT
 
 # Words of 8 bytes in the first page; each is stored by one instruction.
-_PHASE, _SLOT_NUMBER, _START, _END, _STOP, _SLOTS_USED, _LEDGERS_USED, _LEDGER, _SEQUENCE, _DELIVERY = range(10)
+_PHASE, _SLOT_NUMBER, _START, _END, _STOP, _SLOTS_USED, _LEDGERS_USED, _LEDGER, _SEQUENCE, _DELIVERY, _SIZE = range(11)
 _PROGRESS: Final = 16
 
 _OWNER: Final = struct.Struct("=QQQ")  # of a slot: child, 1 or 2, length of the unfinished line
@@ -42,7 +44,7 @@ class Phase(IntEnum):
     """What goes on with the buffer."""
 
     IDLE = 0
-    READ = 1  # a pipe is being moved to it, after the unfinished line in its slot
+    READ = 1  # a pipe is being moved to it through the relay, after the unfinished line in its slot
     DELIVER = 2  # the lines up to the end are being delivered
     TAIL = 3  # what follows them is being put into the slot
 
@@ -59,10 +61,12 @@ class Journal:
     """Where a :class:`~circus_core.output.lines.LineBuffer` would be, when output is to outlive this process.
 
     :param fd: the memfd, ours from now on
+    :param relay: with what the process before left in it; ours too
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, relay: Relay) -> None:
         self._fd = fd
+        self._relay = relay
         if os.fstat(fd).st_size < _LEDGERS_AT:
             os.ftruncate(fd, _LEDGERS_AT)
         self._map = mmap.mmap(fd, _MAPPED)
@@ -82,14 +86,17 @@ class Journal:
     @staticmethod
     def create() -> Journal:
         """Return an empty one."""
-        return Journal(os.memfd_create("circus-output", os.MFD_CLOEXEC))
+        relay = Relay.create()
+        return Journal(os.memfd_create("circus-output", os.MFD_CLOEXEC), relay)
 
-    def fileno(self) -> int:
-        return self._fd
+    def filenos(self) -> tuple[int, int]:
+        """Return the descriptors of the memfd and the relay."""
+        return self._fd, self._relay.fd
 
     def close(self) -> None:
         """Let go of it."""
         os.close(self._fd)
+        self._relay.close()
         with suppress(BufferError):  # somebody still looks at some lines
             for view in (self._view, self._words, self._bytes):
                 view.release()
@@ -163,15 +170,16 @@ class Journal:
         :param slot: the one of the pipe, where *tail* is too
         """
         words, start = self._words, len(tail)
-        os.lseek(self._fd, _PAGE + start, os.SEEK_SET)
         words[_SLOT_NUMBER] = slot
         words[_START] = start
+        words[_SIZE] = 0
         words[_PHASE] = Phase.READ
         try:
-            size = os.splice(fd, self._fd, limit, flags=os.SPLICE_F_NONBLOCK)
+            size = words[_SIZE] = self._relay.fill(fd, limit)
         except BlockingIOError:
             words[_PHASE] = Phase.IDLE
             raise
+        self._relay.take(self._view[start : start + size])
         return size, *self._divide(tail, size)
 
     def refill(self, slot: int, tail: bytes) -> memoryview:
@@ -232,9 +240,11 @@ class Journal:
         if phase == Phase.IDLE:
             return None
         if phase == Phase.READ:
-            start = words[_START]
-            size = os.lseek(self._fd, 0, os.SEEK_CUR) - _PAGE - start
-            lines, tail = self._divide(os.pread(self._fd, start, _slot_at(slot) + _PAGE), size)
+            start, left = words[_START], self._relay.left()
+            taken = words[_SIZE] - left if words[_SIZE] else 0
+            words[_SIZE] = taken + left
+            self._relay.take(self._view[start + taken : start + taken + left])
+            lines, tail = self._divide(os.pread(self._fd, start, _slot_at(slot) + _PAGE), taken + left)
             return slot, bytes(lines), tail
         tail = bytes(self._view[words[_END] : words[_STOP]])
         if phase == Phase.TAIL or self._is_queued:

@@ -6,23 +6,27 @@ import logging
 from typing import Final
 
 from circus_core.output.journal import Journal
+from circus_core.output.kernel import Relay
 from circus_core.spawner import Spawner
 
 logger: Final = logging.getLogger("circus")
 
-_NAME: Final = "output"
+_NAMES: Final = ("output", "output-relay")
 
 
 def open_journal(spawner: Spawner) -> Journal | None:
     """Return the journal that the process before had, or a new one; ``None`` where nothing outlives this process."""
     if not spawner.is_durable:
         return None
+    stored = spawner.stored_fds()
     try:
-        if _NAME in spawner.stored_fds():
-            return Journal(spawner.fetch_fd(_NAME))
+        if all(name in stored for name in _NAMES):
+            memory, relay = map(spawner.fetch_fd, _NAMES)
+            return Journal(memory, Relay(relay))
         journal = Journal.create()
     except OSError as exc:
-        logger.warning("output that is under way when circusd dies will be lost: no memory for it: %s", exc.strerror)
+        logger.warning("output that is under way when circusd dies will be lost: no room to keep it: %s", exc.strerror)
         return None
-    spawner.store_fd(_NAME, journal.fileno())
+    for name, fd in zip(_NAMES, journal.filenos(), strict=True):
+        spawner.store_fd(name, fd)
     return journal

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Final, Protocol
+
+from circus_core.output.kernel import Relay
 
 MAX_LINE: Final = 64 * 1024  #: a longer line is delivered in parts
 HOLD: Final = 2.0  #: seconds that an unfinished line waits for its end: longer than a busy machine halts who writes it
@@ -39,6 +42,9 @@ class Buffer(Protocol):
     def settle(self, slot: int, tail: bytes) -> None:
         """Note that the lines are delivered, and that *tail* is the unfinished one now."""
 
+    def close(self) -> None:
+        """Let go of what it is made of."""
+
 
 class LineBuffer:
     """A buffer that ends with this process.
@@ -50,6 +56,9 @@ class LineBuffer:
     def __init__(self) -> None:
         self._bytes = bytearray(MAX_LINE + READ_SIZE)
         self._view = memoryview(self._bytes)
+        self._relay: Relay | None = None
+        with suppress(OSError, AttributeError):  # where there is no such thing, pipes are read as they are
+            self._relay = Relay.create()
 
     def open_slot(self, child: int, number: int) -> tuple[int, bytes]:
         return 0, b""
@@ -63,9 +72,17 @@ class LineBuffer:
     def settle(self, slot: int, tail: bytes) -> None:
         pass
 
+    def close(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+
     def read(self, slot: int, fd: int, tail: bytes, limit: int = READ_SIZE) -> tuple[int, memoryview, bytes]:
         start = len(tail)
-        size = os.readv(fd, [self._view[start : start + limit]])
+        if self._relay is None:
+            size = os.readv(fd, [self._view[start : start + limit]])
+        else:
+            size = self._relay.fill(fd, limit)
+            self._relay.take(self._view[start : start + size])
         self._view[:start] = tail
         stop = start + size
         end = self._bytes.rfind(b"\n", start, stop) + 1

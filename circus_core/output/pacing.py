@@ -6,42 +6,50 @@ that proves busy is enlarged and read by the clock, so that each read finds much
 
 from __future__ import annotations
 
-import fcntl
 from math import inf
 from typing import Final
 
-PACE: Final = 0.002  #: seconds between two reads of a pipe whose writer fills much of it in that time
-SLOW_PACE: Final = 0.01  #: the same for one whose writer does not
-SMALL_PIPE: Final = 64 * 1024  #: what a pipe is born with
-BIG_PIPE: Final = 1024 * 1024
+from circus_core.output.kernel import BIG_PIPE, SMALL_PIPE, resize_pipe
+
+PACE: Final = 0.002  #: a pipe that has something again within so many seconds, again and again, is busy
+SLOW_PACE: Final = 0.02  #: seconds between two reads of a busy pipe that is far from full
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
 _EMPTY_READS: Final = 3  # so many in a row show that it is quiet again
-_RESOLUTION: Final = 0.001  # a selector waits for up to so many seconds more than it is told
-_F_SETPIPE_SZ: Final[int | None] = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+_AIM: Final = 0.75  # of what it is known to hold is what a read shall find
+_FULL: Final = 0.94  # of it means that its writer may wait for room
 
 
 class Pace:
-    """The rhythm of one pipe.
+    """The rhythm of one pipe, which holds *capacity* bytes at the most."""
 
-    ``capacity`` is how many bytes the pipe holds.
-    """
-
-    __slots__ = ("_last", "_streak", "capacity", "is_busy")
+    __slots__ = ("_found", "_holds", "_last", "_streak", "capacity", "is_busy")
 
     def __init__(self) -> None:
-        self.capacity = SMALL_PIPE
         self.is_busy = False
         self._last = -inf
+        self._found = 0  # in a row, since it was last seen empty
         self._streak = 0
+        self.resized(SMALL_PIPE)
+
+    def resized(self, capacity: int) -> None:
+        """Note that the pipe holds *capacity* bytes now."""
+        self.capacity = capacity
+        # Surely the half: when each write is a little longer than half a page, each begins a new one.
+        self._holds = capacity // 2
 
     def next_read(self, size: int, limit: int, now: float) -> float | None:
         """Return the seconds to wait after a read of *size* bytes, ``None`` to wait for the kernel's report.
 
         :param limit: how many bytes were asked for
+        :param now: when it was read
         """
+        self._found += size
+        if self.is_busy and size == limit:
+            return 0.0
         gap, self._last = now - self._last, now
+        found, self._found = self._found, 0
         if self.is_busy:
-            return 0.0 if size == limit else self._next_busy(size, gap)
+            return self._next_busy(found, gap)
         self._streak = self._streak + 1 if gap < PACE else 0
         if size < SMALL_PIPE and self._streak < _QUICK_READS:
             return None
@@ -53,13 +61,12 @@ class Pace:
         if self._streak >= _EMPTY_READS:
             self.is_busy, self._streak = False, 0
             return None
-        enough = self.capacity * 3 // 4
-        if size >= enough:
-            return 0.0  # the writer may be waiting for room
-        until_full = enough / size * gap if size else inf
-        # Far from full: a pipe holds less than its capacity when each write begins a page.
-        pace = min(SLOW_PACE, max(PACE, until_full / 6))
-        return min(pace, max(0.0, until_full - _RESOLUTION))
+        if not size:
+            return SLOW_PACE
+        was_full = size >= self._holds * _FULL
+        self._holds = max(self._holds, size)
+        # How fast a writer is that had to wait is not known: look what comes now.
+        return 0.0 if was_full else min(SLOW_PACE, self._holds * _AIM / size * gap)
 
 
 class PipeSizes:
@@ -72,8 +79,8 @@ class PipeSizes:
         self._left = budget // BIG_PIPE
 
     def enlarge(self, fd: int) -> bool:
-        """Make a pipe big and tell whether it is; the system may refuse, and that is fine."""
-        if self._left == 0 or not _resize(fd, BIG_PIPE):
+        """Make a pipe big and tell whether it is."""
+        if self._left == 0 or not resize_pipe(fd, BIG_PIPE):
             return False
         self._left -= 1
         return True
@@ -81,14 +88,4 @@ class PipeSizes:
     def shrink(self, fd: int) -> None:
         """Give back what :meth:`enlarge` took, before the descriptor is closed or when the pipe is quiet."""
         self._left += 1
-        _resize(fd, SMALL_PIPE)
-
-
-def _resize(fd: int, size: int) -> bool:
-    if _F_SETPIPE_SZ is None:
-        return False
-    try:
-        fcntl.fcntl(fd, _F_SETPIPE_SZ, size)
-    except OSError:  # EPERM: above the user's limit; EBUSY: more is in it
-        return False
-    return True
+        resize_pipe(fd, SMALL_PIPE)

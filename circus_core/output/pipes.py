@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import selectors
-import termios
 from enum import Enum
 from functools import partial
 
+from circus_core.output.kernel import BIG_PIPE, SMALL_PIPE, bytes_in
 from circus_core.output.lines import HOLD, Buffer
-from circus_core.output.pacing import BIG_PIPE, SMALL_PIPE, Pace, PipeSizes
+from circus_core.output.pacing import Pace, PipeSizes
 from circus_core.output.rings import WatcherRings
 from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
@@ -89,7 +87,7 @@ class Pipes:
         """
         if pipe.waits is Waits.NOTHING:
             return
-        left = _bytes_in(pipe.fd)
+        left = bytes_in(pipe.fd)
         while left > 0 and (size := self._transfer(pipe, min(left, pipe.target.read_limit))):
             left -= size
         self._close(pipe)
@@ -130,7 +128,8 @@ class Pipes:
     def _plan(self, pipe: Pipe, delay: float | None, now: float) -> None:
         if pipe.pace.is_busy:
             if not pipe.is_big and self._sizes.enlarge(pipe.fd):
-                pipe.is_big, pipe.pace.capacity = True, BIG_PIPE
+                pipe.is_big = True
+                pipe.pace.resized(BIG_PIPE)
         elif pipe.is_big:
             self._shrink(pipe)
         if delay is None:
@@ -151,7 +150,7 @@ class Pipes:
             return
         now, due = self._timers.clock(), pipe.held_since + HOLD
         if due <= now:
-            if not pipe.target.is_full() and not _bytes_in(pipe.fd):
+            if not pipe.target.is_full() and not bytes_in(pipe.fd):
                 self._flush(pipe)
                 return
             due = now + HOLD  # its end may be in the pipe
@@ -173,7 +172,8 @@ class Pipes:
         os.close(pipe.fd)
 
     def _shrink(self, pipe: Pipe) -> None:
-        pipe.is_big, pipe.pace.capacity = False, SMALL_PIPE
+        pipe.is_big = False
+        pipe.pace.resized(SMALL_PIPE)
         self._sizes.shrink(pipe.fd)
 
     def _wait_for(self, pipe: Pipe, what: Waits) -> None:
@@ -190,9 +190,3 @@ def _deliver(pipe: Pipe, lines: memoryview) -> None:
     if pipe.rings is not None:
         pipe.rings.put(pipe.source, lines)
     pipe.target.take(pipe.source, lines)
-
-
-def _bytes_in(fd: int) -> int:
-    count = array.array("i", [0])
-    fcntl.ioctl(fd, termios.FIONREAD, count)
-    return count[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import selectors
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from circus_core.interfaces import Chunk, Stream
 from circus_core.output.account import NO_ACCOUNT, Account, LedgerAccount
 from circus_core.output.faults import FaultReport, Faults, Losses
 from circus_core.output.journal import Journal
-from circus_core.output.lines import LineBuffer
+from circus_core.output.lines import Buffer, LineBuffer
 from circus_core.output.pacing import PACE
 from circus_core.output.pipes import Pipe, Pipes
 from circus_core.output.rings import Rings, WatcherRings
@@ -33,6 +34,8 @@ Token = NewType("Token", int)
 
 FLUSH_LIMIT: Final = 0.25  #: seconds that the end of a process waits at most for a slow stream
 STOP_LIMIT: Final = 5.0
+_FINE: Final = 0.05  # seconds below which one more or less matters
+_FD_SETSIZE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ class Pump:
         self._journal = journal
         self._timers = Timers(clock)
         self._selector = selectors.DefaultSelector()
-        self._pipes = Pipes(self._selector, self._timers, journal or LineBuffer())
+        self._is_fine = 0 <= _number_of(self._selector) < _FD_SETSIZE
+        self._buffer: Buffer = journal or LineBuffer()
+        self._pipes = Pipes(self._selector, self._timers, self._buffer)
         self._open: dict[Token, Pipe] = {}
         self._targets: dict[Target, str] = {}
         self._losses = Losses()
@@ -69,7 +74,7 @@ class Pump:
         self._calls: deque[Callable[[], object]] = deque()
         self._alarm = _Alarm()
         self._selector.register(self._alarm.fileno(), selectors.EVENT_READ, self._run_calls)
-        self._is_stopping = False
+        self._is_stopping = self._has_let_go = False
         self._thread = Thread(target=self._run, name="circus-pump", daemon=True)
 
     def start(self) -> None:
@@ -183,16 +188,25 @@ class Pump:
 
     def _run(self) -> None:
         while not self._is_stopping:
-            for key, _ in self._selector.select(self._timers.wait()):
+            for key, _ in self._ready(self._timers.wait()):
                 _try(key.data)
             _try(partial(self._timers.run, PACE))
         self._let_go()
 
+    def _ready(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout and timeout < _FINE and self._is_fine:
+            # The selector counts in milliseconds, in which a pipe may be full.
+            select.select([self._selector], [], [], timeout)
+            timeout = 0.0
+        return self._selector.select(timeout)
+
     def _let_go(self) -> None:
+        if self._has_let_go:
+            return
+        self._has_let_go = True
         self._selector.close()
         self._alarm.close()
-        if self._journal is not None:
-            self._journal.close()
+        self._buffer.close()
 
     def _run_calls(self) -> None:
         self._alarm.hush()
@@ -247,6 +261,12 @@ class Pump:
                 target.abandon(writer)
         self._targets.clear()
         self._is_stopping = True
+
+
+def _number_of(selector: selectors.BaseSelector) -> int:
+    """Return the descriptor of a selector, -1 for one without."""
+    fileno: Callable[[], int] | None = getattr(selector, "fileno", None)
+    return -1 if fileno is None else fileno()
 
 
 def _try(call: Callable[[], object]) -> None:

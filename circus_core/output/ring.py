@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-PIECE: Final = 2048  #: what is kept at once is cut into parts of about so many bytes: little is moved to make room
+PIECE: Final = 8192  #: what is kept at once is cut into parts of about so many bytes: little is moved to make room
 _OVERHEAD: Final = 256  # bytes of memory that an entry costs beside its data
 
 Entry = tuple[int, float, int, str, bytes]

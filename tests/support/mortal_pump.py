@@ -20,6 +20,7 @@ from typing import Any, Final
 from circus_core.interfaces import Chunk, Stream
 from circus_core.output import Pump
 from circus_core.output.journal import Journal
+from circus_core.output.kernel import Relay
 from circus_streams.file import FileStream
 
 OURS: Final = (f"{os.sep}circus_core{os.sep}output{os.sep}", f"{os.sep}circus_streams{os.sep}")
@@ -49,9 +50,10 @@ SCENARIOS: Final[dict[str, Callable[[str], Stream]]] = {
 }
 
 
-def run(scenario: str, folder: Path, journal: int, pipes: list[int]) -> None:
+def run(scenario: str, folder: Path, journal: tuple[int, int], pipes: list[int]) -> None:
     """Be one process: move what is in the pipes, and end."""
-    pump = Pump(journal=Journal(os.dup(journal)))
+    memory, relay = map(os.dup, journal)
+    pump = Pump(journal=Journal(memory, Relay(relay)))
     target = pump.target(SCENARIOS[scenario](str(folder / "log")), name="test", owner=(1, 1))
     tokens = [
         pump.add(os.dup(fd), target, watcher="web", wid=n, pid=n, name="stdout", child=n)
@@ -101,7 +103,7 @@ def attempt(scenario: str, folder: Path, step: int) -> bool:
     """Kill a pump at that step, have another one go on, and tell whether there was such a step."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    journal = os.memfd_create("test")
+    journal = Journal.create()
     pipes = []
     for data in PIPES:
         read, write = os.pipe()
@@ -112,17 +114,17 @@ def attempt(scenario: str, folder: Path, step: int) -> bool:
 
         def first() -> None:
             die_at(step)
-            run(scenario, folder, journal, pipes)
+            run(scenario, folder, journal.filenos(), pipes)
 
         code = forked(first)
         if code == -signal.SIGKILL:
-            code = forked(lambda: run(scenario, folder, journal, pipes))
+            code = forked(lambda: run(scenario, folder, journal.filenos(), pipes))
         else:
             step = 0
         if code:
             raise SystemExit(f"step {step}: a pump ended with {code}")
     finally:
-        for fd in (journal, *pipes):
+        for fd in (*journal.filenos(), *pipes):
             os.close(fd)
     logs = sorted(folder.glob("log*"), key=lambda path: -int(path.suffix.strip(".") or 0))
     print(json.dumps([step, b"".join(path.read_bytes() for path in logs).decode()]), flush=True)

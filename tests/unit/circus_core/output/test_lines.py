@@ -13,12 +13,9 @@ from circus_core.output.lines import MAX_LINE, Buffer, LineBuffer
 
 @pytest.fixture(params=["plain", "journal"])
 def buffer(request: pytest.FixtureRequest) -> Iterator[Buffer]:
-    if request.param == "plain":
-        yield LineBuffer()
-        return
-    journal = Journal.create()
-    yield journal
-    journal.close()
+    buffer = LineBuffer() if request.param == "plain" else Journal.create()
+    yield buffer
+    buffer.close()
 
 
 @pytest.fixture

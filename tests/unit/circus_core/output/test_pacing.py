@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from circus_core.output.pacing import BIG_PIPE, PACE, SLOW_PACE, SMALL_PIPE, Pace, PipeSizes
+from circus_core.output.kernel import BIG_PIPE, SMALL_PIPE
+from circus_core.output.pacing import PACE, SLOW_PACE, Pace, PipeSizes
 
 
 def test_rare_output_is_read_at_once() -> None:
@@ -35,28 +36,46 @@ def test_a_full_pipe_is_busy_at_once() -> None:
 def test_there_is_more_where_all_that_was_asked_for_came() -> None:
     pace = Pace()
     pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
-    pace.capacity = BIG_PIPE
+    pace.resized(BIG_PIPE)
 
     assert pace.next_read(SMALL_PIPE, SMALL_PIPE, 2.0) == 0.0
+
+
+@pytest.fixture
+def busy() -> Pace:
+    """A pipe of 1 MiB that was busy at 1.0."""
+    pace = Pace()
+    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
+    pace.resized(BIG_PIPE)
+    return pace
 
 
 @pytest.mark.parametrize(
     ("size", "gap", "delay"),
     [
         pytest.param(BIG_PIPE, PACE, 0.0, id="full-so-its-writer-may-wait"),
-        pytest.param(BIG_PIPE // 2, PACE / 4, 0.0, id="full-before-a-pause-would-end"),
-        pytest.param(BIG_PIPE // 4, PACE, PACE, id="has-room-for-longer-than-the-pace"),
-        pytest.param(BIG_PIPE // 2, 0.0015, 0.00125, id="read-before-it-is-full"),
-        pytest.param(BIG_PIPE // 32, PACE, 4 * PACE, id="fills-an-eighth-meanwhile"),
-        pytest.param(100, PACE, SLOW_PACE, id="a-little-now-and-then"),
+        pytest.param(BIG_PIPE // 2, PACE, 0.0, id="may-be-full-of-half-used-pages"),
+        pytest.param(BIG_PIPE // 4, PACE, 1.5 * PACE, id="fills-a-quarter-meanwhile"),
+        pytest.param(BIG_PIPE // 8, 0.0005, 0.0015, id="sooner-than-the-system-counts"),
+        pytest.param(BIG_PIPE // 64, PACE, SLOW_PACE, id="a-little-now-and-then"),
     ],
 )
-def test_a_flood_is_read_before_the_pipe_is_full(size: int, gap: float, delay: float) -> None:
-    pace = Pace()
-    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
-    pace.capacity = BIG_PIPE
+def test_a_flood_is_read_before_the_pipe_is_full(busy: Pace, size: int, gap: float, delay: float) -> None:
+    assert busy.next_read(size, BIG_PIPE, 1.0 + gap) == pytest.approx(delay)
 
-    assert pace.next_read(size, BIG_PIPE, 1.0 + gap) == pytest.approx(delay)
+
+def test_what_a_pipe_once_held_it_holds_again(busy: Pace) -> None:
+    busy.next_read(BIG_PIPE - 1, BIG_PIPE, 1.001)
+
+    assert busy.next_read(BIG_PIPE // 2, BIG_PIPE, 1.002) == pytest.approx(0.0015)
+
+
+def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
+    part = BIG_PIPE // 16
+    for _ in range(3):
+        assert busy.next_read(part, part, 1.004) == 0.0
+
+    assert busy.next_read(part - 1, part, 1.004) == pytest.approx(0.006, rel=0.01)
 
 
 def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
