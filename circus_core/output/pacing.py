@@ -14,7 +14,7 @@ from circus_core.output.kernel import BIG_PIPE, SMALL_PIPE, resize_pipe
 PACE: Final = 0.002  #: a pipe that has something again within so many seconds, again and again, is busy
 SLOW_PACE: Final = 0.02  #: seconds between two reads of a busy pipe that is far from full
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
-_EMPTY_READS: Final = 3  # so many in a row show that it is quiet again
+_EMPTY_READS: Final = 6  # so many in a row show that it is quiet again
 _AIM: Final = 0.75  # of what it is known to hold is what a read shall find
 _FULL: Final = 0.94  # of it means that its writer may wait for room
 
@@ -22,13 +22,14 @@ _FULL: Final = 0.94  # of it means that its writer may wait for room
 class Pace:
     """The rhythm of one pipe, which holds *capacity* bytes at the most."""
 
-    __slots__ = ("_found", "_holds", "_last", "_streak", "capacity", "is_busy")
+    __slots__ = ("_delay", "_found", "_holds", "_last", "_streak", "capacity", "is_busy")
 
     def __init__(self) -> None:
         self.is_busy = False
         self._last = -inf
         self._found = 0  # in a row, since it was last seen empty
         self._streak = 0
+        self._delay = 0.0
         self.resized(SMALL_PIPE)
 
     def resized(self, capacity: int) -> None:
@@ -61,12 +62,18 @@ class Pace:
         if self._streak >= _EMPTY_READS:
             self.is_busy, self._streak = False, 0
             return None
-        if not size:
-            return SLOW_PACE
-        was_full = size >= self._holds * _FULL
+        self._delay = self._next_delay(size, gap)
+        # A pipe that fills so fast has something already; who sleeps on a busy machine is woken late.
+        return self._delay if self._delay >= PACE else 0.0
+
+    def _next_delay(self, size: int, gap: float) -> float:
+        if size >= self._holds * _FULL:
+            # How fast a writer is that had to wait is not known, but that the pause was too long.
+            self._holds = max(self._holds, size)
+            return self._delay / 4
         self._holds = max(self._holds, size)
-        # How fast a writer is that had to wait is not known: look what comes now.
-        return 0.0 if was_full else min(SLOW_PACE, self._holds * _AIM / size * gap)
+        until_full = self._holds * _AIM / size * gap if size else inf
+        return min(SLOW_PACE, until_full, max(PACE, 2 * self._delay))
 
 
 class PipeSizes:

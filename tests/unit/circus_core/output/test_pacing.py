@@ -23,7 +23,7 @@ def test_many_small_writes_prove_a_pipe_busy() -> None:
 
     delays = [pace.next_read(100, BIG_PIPE, 1.0 + n * PACE / 10) for n in range(6)]
 
-    assert delays == [None, None, None, None, 0.0, SLOW_PACE]
+    assert delays == [None, None, None, None, 0.0, PACE]
 
 
 def test_a_full_pipe_is_busy_at_once() -> None:
@@ -43,21 +43,24 @@ def test_there_is_more_where_all_that_was_asked_for_came() -> None:
 
 @pytest.fixture
 def busy() -> Pace:
-    """A pipe of 1 MiB that was busy at 1.0."""
+    """A pipe of 1 MiB that was busy at 1.0, and is read with the longest pauses."""
     pace = Pace()
-    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
+    pace.next_read(SMALL_PIPE, BIG_PIPE, 0.9)
     pace.resized(BIG_PIPE)
+    for n in range(6):
+        pace.next_read(100, BIG_PIPE, 0.95 + n / 100)
     return pace
 
 
 @pytest.mark.parametrize(
     ("size", "gap", "delay"),
     [
-        pytest.param(BIG_PIPE, PACE, 0.0, id="full-so-its-writer-may-wait"),
-        pytest.param(BIG_PIPE // 2, PACE, 0.0, id="may-be-full-of-half-used-pages"),
-        pytest.param(BIG_PIPE // 4, PACE, 1.5 * PACE, id="fills-a-quarter-meanwhile"),
-        pytest.param(BIG_PIPE // 8, 0.0005, 0.0015, id="sooner-than-the-system-counts"),
-        pytest.param(BIG_PIPE // 64, PACE, SLOW_PACE, id="a-little-now-and-then"),
+        pytest.param(BIG_PIPE // 4, 0.01, 0.015, id="fills-a-quarter-meanwhile"),
+        pytest.param(BIG_PIPE // 64, 0.01, SLOW_PACE, id="a-little-now-and-then"),
+        pytest.param(0, 0.01, SLOW_PACE, id="nothing"),
+        pytest.param(BIG_PIPE // 4, 0.001, 0.0, id="fills-at-once"),
+        pytest.param(BIG_PIPE - 1, 0.01, SLOW_PACE / 4, id="full-so-its-writer-may-wait"),
+        pytest.param(BIG_PIPE // 2, 0.01, SLOW_PACE / 4, id="may-be-full-of-half-used-pages"),
     ],
 )
 def test_a_flood_is_read_before_the_pipe_is_full(busy: Pace, size: int, gap: float, delay: float) -> None:
@@ -65,9 +68,17 @@ def test_a_flood_is_read_before_the_pipe_is_full(busy: Pace, size: int, gap: flo
 
 
 def test_what_a_pipe_once_held_it_holds_again(busy: Pace) -> None:
-    busy.next_read(BIG_PIPE - 1, BIG_PIPE, 1.001)
+    busy.next_read(BIG_PIPE - 1, BIG_PIPE, 1.01)
 
-    assert busy.next_read(BIG_PIPE // 2, BIG_PIPE, 1.002) == pytest.approx(0.0015)
+    assert busy.next_read(BIG_PIPE // 2, BIG_PIPE, 1.015) == pytest.approx(0.0075)
+
+
+def test_pauses_grow_step_by_step(busy: Pace) -> None:
+    found = [BIG_PIPE - 1, BIG_PIPE - 1, BIG_PIPE - 1, 0, 0, 0, 0]
+
+    delays = [busy.next_read(size, BIG_PIPE, 1.01 + n / 100) for n, size in enumerate(found)]
+
+    assert delays == [0.005, 0.0, 0.0, PACE, 2 * PACE, 4 * PACE, 8 * PACE]
 
 
 def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
@@ -78,14 +89,11 @@ def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
     assert busy.next_read(part - 1, part, 1.004) == pytest.approx(0.006, rel=0.01)
 
 
-def test_a_busy_pipe_that_stays_empty_is_quiet_again() -> None:
-    pace = Pace()
-    pace.next_read(SMALL_PIPE, BIG_PIPE, 1.0)
-
-    assert [pace.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0))] == [
+def test_a_busy_pipe_that_stays_empty_is_quiet_again(busy: Pace) -> None:
+    assert [busy.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0, 0, 0, 0))] == [
         SLOW_PACE
-    ] * 5 + [None]
-    assert not pace.is_busy
+    ] * 8 + [None]
+    assert not busy.is_busy
 
 
 @pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="pipes have one size here")
