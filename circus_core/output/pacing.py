@@ -70,7 +70,7 @@ class Pace:
         if size >= self._holds * _FULL:
             # How fast a writer is that had to wait is not known, but that the pause was too long.
             self._holds = max(self._holds, size)
-            return self._delay / 4
+            return self._delay / 2
         self._holds = max(self._holds, size)
         until_full = self._holds * _AIM / size * gap if size else inf
         return min(SLOW_PACE, until_full, max(PACE, 2 * self._delay))

@@ -34,7 +34,7 @@ Token = NewType("Token", int)
 
 FLUSH_LIMIT: Final = 0.25  #: seconds that the end of a process waits at most for a slow stream
 STOP_LIMIT: Final = 5.0
-_FINE: Final = 0.05  # seconds below which one more or less matters
+_FINE: Final = 0.008  # seconds below which one more or less matters
 _FD_SETSIZE: Final = 1024
 
 

@@ -59,8 +59,8 @@ def busy() -> Pace:
         pytest.param(BIG_PIPE // 64, 0.01, SLOW_PACE, id="a-little-now-and-then"),
         pytest.param(0, 0.01, SLOW_PACE, id="nothing"),
         pytest.param(BIG_PIPE // 4, 0.001, 0.0, id="fills-at-once"),
-        pytest.param(BIG_PIPE - 1, 0.01, SLOW_PACE / 4, id="full-so-its-writer-may-wait"),
-        pytest.param(BIG_PIPE // 2, 0.01, SLOW_PACE / 4, id="may-be-full-of-half-used-pages"),
+        pytest.param(BIG_PIPE - 1, 0.01, SLOW_PACE / 2, id="full-so-its-writer-may-wait"),
+        pytest.param(BIG_PIPE // 2, 0.01, SLOW_PACE / 2, id="may-be-full-of-half-used-pages"),
     ],
 )
 def test_a_flood_is_read_before_the_pipe_is_full(busy: Pace, size: int, gap: float, delay: float) -> None:
@@ -74,11 +74,11 @@ def test_what_a_pipe_once_held_it_holds_again(busy: Pace) -> None:
 
 
 def test_pauses_grow_step_by_step(busy: Pace) -> None:
-    found = [BIG_PIPE - 1, BIG_PIPE - 1, BIG_PIPE - 1, 0, 0, 0, 0]
+    found = [BIG_PIPE - 1] * 5 + [0, 0, 0, 0]
 
     delays = [busy.next_read(size, BIG_PIPE, 1.01 + n / 100) for n, size in enumerate(found)]
 
-    assert delays == [0.005, 0.0, 0.0, PACE, 2 * PACE, 4 * PACE, 8 * PACE]
+    assert delays == [0.01, 0.005, 0.0025, 0.0, 0.0, PACE, 2 * PACE, 4 * PACE, 8 * PACE]
 
 
 def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
