@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from circus_web.cli import main
+from circus_web.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -155,9 +155,8 @@ def _run(settings: Settings, listening: list[socket.socket]) -> None:
     )
     try:
         with console.register.announced(record):
-            _greet(console, url)
             console.follow()
-            asyncio.run(_serve(console, listening))
+            asyncio.run(_serve(console, listening, partial(_greet, console, url)))
     finally:
         console.close()
 
@@ -175,13 +174,9 @@ def _greet(console: Console, url: str) -> None:
     print("Hit Ctrl-C to quit.", flush=True)
 
 
-async def _serve(console: Console, listening: list[socket.socket]) -> None:
+async def _serve(console: Console, listening: list[socket.socket], ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         loop.add_signal_handler(signum, partial(stop.set))
-    await serve(console, listening, stop)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    await serve(console, listening, stop, ready)

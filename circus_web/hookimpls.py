@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from circus_core.errors import OptionError
 from circus_core.hookspecs import hookimpl
 from circus_core.options import CircusConfig, SocketConfig, WatcherConfig, make_watcher_config
 from circus_core.plugin_watchers import connectable
+from circus_web.dependencies import missing, remedy, why_not
 from circus_web.settings import ENVIRONMENT, Settings, SettingsError, check_exposure
 
 if TYPE_CHECKING:
     from circus_core.config import Config
 
 NAME: Final = "circushttpd"
-
-_NEEDED: Final = ("bottle", "tornado")
 
 
 @hookimpl
@@ -43,10 +41,8 @@ def circus_companions(config: Config, endpoint: str) -> Sequence[WatcherConfig |
 
 
 def _errors(circus: CircusConfig, endpoint: str) -> Iterator[OptionError]:
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        why = f"the web console needs {' and '.join(missing)}, which is not installed"
-        yield OptionError("httpd", True, why=why, fix=f"pip install {' '.join(missing)}")
+    if names := missing():
+        yield OptionError("httpd", True, why=why_not(names), fix=remedy(names))
     if not endpoint:
         yield OptionError("httpd", True, why="the web console asks at endpoint", fix="give it an address")
     try:

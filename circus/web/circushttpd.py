@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from circus_web.cli import main
+from circus_web.program import main
 from circus_web.wsgi import app
 
 __all__ = ["app", "main"]

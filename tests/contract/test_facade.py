@@ -63,6 +63,11 @@ MODULES: Final = {
     " AsyncPeriodicCallback TransformableFuture IS_WINDOWS LOG_LEVELS MAXFD REDIRECT_TO",
     "circus.watcher": "Watcher",
     "circus.web.circushttpd": "app main",
+    "circus.web.controller": "Controller",
+    "circus.web.namespace": "StatsNamespace",
+    "circus.web.server": "serve",
+    "circus.web.session": "Session Sessions",
+    "circusweb.circushttpd": "app main",
 }
 NAMES: Final = [(module, name) for module, names in MODULES.items() for name in names.split()]
 

@@ -27,7 +27,9 @@ def test_every_file_of_the_packages_is_installed(tmp_path: Path) -> None:
     assert files(ROOT) == files(site)
 
 
-@pytest.mark.parametrize("module", ["circus.circusd", "circus.circusctl"])
+@pytest.mark.parametrize(
+    "module", ["circus.circusd", "circus.circusctl", "circus.web.circushttpd", "circusweb.circushttpd"]
+)
 def test_program_runs_as_a_module_of_the_facade(module: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == circus_core.__version__

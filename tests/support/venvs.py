@@ -14,7 +14,7 @@ from tests.support.flavour import Flavour
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = ROOT / "tests" / "support" / "distributions"
-PACKAGES = ("circus", "circus_core", "circus_plugins_builtin", "circus_streams", "circus_web")
+PACKAGES = ("circus", "circus_core", "circus_plugins_builtin", "circus_streams", "circus_web", "circusweb")
 
 
 class Venv:
