@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from circus_web import passwords
@@ -15,6 +15,7 @@ from circus_web.sessions import Session, Sessions
 from circus_web.settings import Settings
 
 _COOKIE: Final = "circus-console"
+_MAX_CHECKS: Final = 3  # passwords looked at or waiting for it: each takes a while, on a thread that pages need
 
 
 class LoginRefused(Exception):
@@ -39,9 +40,10 @@ class Door:
         identity = f"{address}|{settings.readonly}|{','.join(settings.endpoints)}|{settings.password_hash}"
         self.audience = hashlib.sha256(identity.encode()).hexdigest()
         self.cookie_name = f"{_COOKIE}-{self.audience[:8]}"
-        self.sessions = Sessions(register.key_for(f"session:{self.audience}"))
+        self.sessions = Sessions(register, self.audience)
         self._register = register
         self._limit = limit()
+        self._checks = threading.BoundedSemaphore(_MAX_CHECKS)
 
     @property
     def takes_password(self) -> bool:
@@ -69,18 +71,22 @@ class Door:
         """
         self._begin(client)
         hashed = self.settings.password_hash
-        if hashed is None or not passwords.verify(hashed, password):
+        if not self._checks.acquire(blocking=False):
+            raise LoginRefused("many are logging in at this moment; wait a second", 1.0)
+        try:
+            is_right = hashed is not None and passwords.verify(hashed, password)
+        finally:
+            self._checks.release()
+        if not is_right:
             raise LoginRefused("wrong password")
         return self._new_session(client)
 
     def session(self, header: Header) -> Session | None:
         """Return the session of a request."""
-        try:
-            cookies = SimpleCookie(header("Cookie") or "")
-        except CookieError:
-            return None
-        cookie = cookies.get(self.cookie_name)
-        session = self.sessions.load(cookie.value if cookie else None)
+        # Whatever cookies others on this host set, and however they are written: ours is looked for, nothing is parsed.
+        cookies = (cookie.strip().partition("=") for cookie in (header("Cookie") or "").split(";"))
+        loaded = (self.sessions.load(value) for name, _, value in cookies if name == self.cookie_name)
+        session = next((session for session in loaded if session is not None), None)
         if session is not None and session.endpoint not in self.settings.endpoints:
             session.endpoint = None
         return session

@@ -53,15 +53,15 @@ class Guard:
     def __init__(self, settings: Settings) -> None:
         self._has_password = settings.password_hash is not None
         own = {} if is_loopback(settings.host) else {socket.gethostname().lower()}
-        self._hosts = {settings.host.lower(), *own, *(name.lower() for name in settings.allowed_hosts)}
+        self._hosts = {settings.host.lower(), *own, *(name.lower() for name in settings.allowed_hosts)} - {""}
 
     def refusal(self, method: str, header: Header, *, peer: str, is_socket: bool = False) -> Refusal | None:
         """Return why the request is refused, or ``None``.
 
-        :param peer: the address that it came from, empty for a unix socket
+        :param peer: the address that it came from, empty when it has none, as on a unix socket
         :param is_socket: it opens a WebSocket
         """
-        if peer and not self._has_password and not is_loopback(peer):
+        if not self._has_password and not _is_near(peer):
             text = "other machines are let in with a password only; set httpd_password_hash, or use an ssh tunnel"
             return Refusal(403, text)
         host = header("Host") or ""
@@ -73,18 +73,19 @@ class Guard:
             return Refusal(403, text)
         return None
 
+    def is_told_name(self, host: str) -> bool:
+        """Return whether *host*, with or without a port, is a name that the settings tell, or a local one."""
+        name = _name_in(host)
+        return name in self._hosts or is_loopback(name)
+
     def _is_our_name(self, host: str) -> bool:
-        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", host)
-        if match is None:
-            return False
-        name = match[1].lower().rstrip(".")
         # Another site may let its own name lead here, but never an address.
-        return name in self._hosts or is_loopback(name) or _is_address(name)
+        return self.is_told_name(host) or _is_address(_name_in(host))
 
     def _is_from_our_page(self, method: str, header: Header, host: str, *, is_socket: bool) -> bool:
         origin = header("Origin")
         if origin is not None:
-            return _is_same(origin, host)
+            return _is_same(origin, host) and not (is_tls("", header) and not origin.startswith("https:"))
         if method in SAFE_METHODS and not is_socket:
             return True
         site = header("Sec-Fetch-Site")
@@ -99,9 +100,26 @@ def is_tls(scheme: str, header: Header) -> bool:
 
 
 def client_of(peer: str, header: Header) -> str:
-    """Return the address to count tries by: the peer's, or whom the local proxy names."""
+    """Return the address to count tries by: the peer's, or whom the local proxy names; of IPv6 the /64."""
     forwarded = (header("X-Forwarded-For") or "").rpartition(",")[2].strip()
-    return forwarded if forwarded and (not peer or is_loopback(peer)) else peer
+    named = forwarded if _is_address(forwarded) and (not peer or is_loopback(peer)) else peer
+    if not _is_address(named):
+        return named
+    address = ipaddress.ip_address(named.strip("[]").partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    if address.version == 4 or mapped:
+        return str(mapped or address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _name_in(host: str) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", host)
+    return match[1].lower().rstrip(".") if match else ""
+
+
+def _is_near(peer: str) -> bool:
+    # 0.0.0.0 is nobody's address: chaussette says it of every peer of a socket that it was given.
+    return peer in {"", "0.0.0.0"} or is_loopback(peer)
 
 
 def _is_same(url: str, host: str) -> bool:
@@ -114,7 +132,7 @@ def _is_same(url: str, host: str) -> bool:
 
 def _is_address(name: str) -> bool:
     try:
-        ipaddress.ip_address(name.strip("[]"))
+        ipaddress.ip_address(name.strip("[]").partition("%")[0])
     except ValueError:
         return False
     return True

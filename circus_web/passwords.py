@@ -38,9 +38,12 @@ class _Hash(NamedTuple):
             )
 
 
-def hash_password(password: str) -> str:
-    """Return the hash of *password* as text that fits into an ini file."""
-    blank = _Hash(_COST, _BLOCK, _PARALLEL, os.urandom(16), b"\0" * 32)
+def hash_password(password: str, *, cost: int = _COST) -> str:
+    """Return the hash of *password* as text that fits into an ini file.
+
+    :param cost: a power of two; what it takes to guess goes up with it
+    """
+    blank = _Hash(cost, _BLOCK, _PARALLEL, os.urandom(16), b"\0" * 32)
     numbers = f"{blank.cost}:{blank.block}:{blank.parallel}"
     return f"scrypt:{numbers}:{_to_text(blank.salt)}:{_to_text(blank.digest_of(password))}"
 

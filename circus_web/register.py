@@ -1,4 +1,4 @@
-"""What consoles of one user share on disk: the signing key, which links were used, which consoles run.
+"""What consoles of one user share on disk: the signing key, used links, ended sessions, running consoles.
 
 Light to import: ``circusctl`` and the daemon read it too.
 """
@@ -19,7 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from circus_web.marks import Marks
+
 LINK_LIFETIME: Final = 3600  #: seconds
+SESSION_IDLE_LIMIT: Final = 12 * 3600  #: seconds
 
 
 class RegisterError(Exception):
@@ -56,18 +59,22 @@ class Register:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._used: set[str] = set()
         if folder is None:
             self._key = secrets.token_bytes(32)
+            self._make_marks(None)
             return
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_private(folder)
-            (folder / "used").mkdir(mode=0o700, exist_ok=True)
+            self._make_marks(folder)
             (folder / "running").mkdir(mode=0o700, exist_ok=True)
             self._key = _read_or_make_key(folder / "key")
         except OSError as exc:
             raise RegisterError(f"cannot keep anything in {folder}: {exc.strerror}") from exc
+
+    def _make_marks(self, folder: Path | None) -> None:
+        self._used = Marks(folder and folder / "used", 2 * LINK_LIFETIME)
+        self._ended = Marks(folder and folder / "ended", 2 * SESSION_IDLE_LIMIT)
 
     def key_for(self, purpose: str) -> bytes:
         """Return the key to sign with for one purpose."""
@@ -78,7 +85,6 @@ class Register:
     def make_token(self, audience: str) -> str:
         """Return a token that lets whoever comes first into the console of *audience*, for an hour."""
         body = f"{int(time.time()) + LINK_LIFETIME:x}.{secrets.token_hex(16)}"
-        self._forget_old()
         return f"{body}.{self._signature(audience, body)}"
 
     def take_token(self, audience: str, token: str) -> bool:
@@ -89,29 +95,20 @@ class Register:
         if not hmac.compare_digest(signature, self._signature(audience, body)):
             return False
         expires, _, nonce = body.partition(".")
-        return int(expires, 16) > time.time() and self._claim(nonce)
+        return int(expires, 16) > time.time() and self._used.add(nonce)
 
     def _signature(self, audience: str, body: str) -> str:
         return hmac.new(self.key_for(f"link:{audience}"), body.encode(), hashlib.sha256).hexdigest()
 
-    def _claim(self, nonce: str) -> bool:
-        if self._folder is None:
-            is_new = nonce not in self._used
-            self._used.add(nonce)
-            return is_new
-        try:
-            os.close(os.open(self._folder / "used" / nonce, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            return False
-        return True
+    # Sessions that were logged out
 
-    def _forget_old(self) -> None:
-        if self._folder is None:
-            return
-        for path in (self._folder / "used").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < time.time() - 2 * LINK_LIFETIME:
-                    path.unlink()
+    def end_session(self, session_id: str) -> None:
+        """Let no console of ours take this session any more."""
+        self._ended.add(_mark(session_id))
+
+    def is_ended(self, session_id: str) -> bool:
+        """Return whether this session was logged out, here or at another process."""
+        return _mark(session_id) in self._ended
 
     # Running consoles
 
@@ -143,6 +140,10 @@ class Register:
                 data = json.loads(path.read_text())
                 found.append(ConsoleRecord(**{**data, "endpoints": tuple(data["endpoints"])}))
         return found
+
+
+def _mark(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()
 
 
 def _check_private(folder: Path) -> None:

@@ -18,17 +18,21 @@ from tornado.wsgi import WSGIContainer
 
 from circus_web.app import make_app
 from circus_web.console import Console, UnknownChannelError
+from circus_web.controller import MAX_CALLS
 from circus_web.guard import HEADERS
 from circus_web.sessions import Session
 
 logger: Final = logging.getLogger("circus.console")
 
-_THREADS: Final = 16  # pages that may wait for daemons at the same time
+_THREADS: Final = 12  # pages at the same time, besides those that wait for a daemon
 _MAX_CHANNELS: Final = 12
 _MAX_UNSENT: Final = 4 << 20  #: bytes; a browser that is so far behind has to begin anew
 _CHECK_EVERY: Final = 10.0  #: seconds between two looks whether a browser is still logged in
 _MAX_MESSAGE: Final = 1024  #: bytes; browsers have nothing to say here
 _MAX_BODY: Final = 1 << 20  #: bytes
+_MAX_HEADERS: Final = 32 << 10  #: bytes
+_HEADERS_TIMEOUT: Final = 60  #: seconds for the headers of a request, the pause before it included
+_BODY_TIMEOUT: Final = 20  #: seconds for the rest of it
 
 
 class LiveSocket(WebSocketHandler):
@@ -135,9 +139,15 @@ def peer_of(request: HTTPServerRequest) -> str:
     return str(request.remote_ip) if context.address_family in {sockets.AF_INET, sockets.AF_INET6} else ""
 
 
-async def serve(console: Console, listening: Sequence[sockets.socket], stop: asyncio.Event) -> None:
-    """Serve *console* on bound sockets until *stop* is set."""
-    with ThreadPoolExecutor(_THREADS, "console-page") as executor:
+async def serve(
+    console: Console, listening: Sequence[sockets.socket], stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    """Serve *console* on bound sockets until *stop* is set.
+
+    :param ready: called once browsers are answered
+    """
+    threads = _THREADS + MAX_CALLS * len(console.settings.endpoints)
+    with ThreadPoolExecutor(threads, "console-page") as executor:
         pages = Pages(make_app(console), executor)
         application = Application(
             [("/live", LiveSocket, {"console": console}), (".*", FallbackHandler, {"fallback": pages})],
@@ -145,8 +155,15 @@ async def serve(console: Console, listening: Sequence[sockets.socket], stop: asy
             websocket_max_message_size=_MAX_MESSAGE,
             log_function=_log_nothing,
         )
-        server = HTTPServer(application, max_body_size=_MAX_BODY, idle_connection_timeout=120)
+        server = HTTPServer(
+            application,
+            max_body_size=_MAX_BODY,
+            max_header_size=_MAX_HEADERS,
+            idle_connection_timeout=_HEADERS_TIMEOUT,
+            body_timeout=_BODY_TIMEOUT,
+        )
         server.add_sockets(listening)
+        ready()
         try:
             await stop.wait()
         finally:

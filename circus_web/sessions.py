@@ -8,17 +8,18 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-IDLE_LIMIT: Final = 12 * 3600  #: seconds
+from circus_web.register import SESSION_IDLE_LIMIT, Register
+
 WHOLE_LIMIT: Final = 7 * 24 * 3600  #: seconds
 _RENEW_AFTER: Final = 600  #: seconds
-_MAX_FLASH: Final = 600  # a cookie has at most 4 kB
+_MAX_FLASH: Final = 600  #: bytes
 _MAX_FLASHES: Final = 3
+_MAX_COOKIE: Final = 3500  #: bytes; browsers drop cookies above 4 kB, and proxies answers with longer headers
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +46,8 @@ class Session:
 
     def flash(self, kind: str, text: str) -> None:
         """Show *text* on the next page; *kind* is ``ok`` or ``error``."""
-        shown = text if len(text) <= _MAX_FLASH else text[: _MAX_FLASH - 3] + "..."
+        data = text.encode("utf-8", "replace")
+        shown = text if len(data) <= _MAX_FLASH else data[: _MAX_FLASH - 3].decode("utf-8", "ignore") + "..."
         self.flashes = [*self.flashes, (kind, shown)][-_MAX_FLASHES:]
         self.is_changed = True
 
@@ -59,15 +61,15 @@ class Session:
 class Sessions:
     """Makes sessions, writes them into cookies and reads them back. For any thread.
 
-    :param key: what they are signed with
+    :param register: remembers those that were logged out
+    :param audience: what they are signed for
     :param clock: tells Unix time
     """
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._key = key
+    def __init__(self, register: Register, audience: str, clock: Callable[[], float] = time.time) -> None:
+        self._register = register
+        self._key = register.key_for(f"session:{audience}")
         self._clock = clock
-        self._revoked: dict[str, float] = {}
-        self._lock = threading.Lock()
 
     def new(self) -> Session:
         """Return a new session, to be written into a cookie."""
@@ -76,14 +78,17 @@ class Sessions:
 
     def dump(self, session: Session) -> str:
         """Return the value of the session's cookie."""
-        data = {
+        data: dict[str, Any] = {
             "id": session.id,
             "born": int(session.born),
             "issued": int(self._clock()),
             "endpoint": session.endpoint,
             "flashes": session.flashes,
         }
-        body = base64.urlsafe_b64encode(json.dumps(data, separators=(",", ":")).encode()).decode()
+        body = _encode(data)
+        while len(body) > _MAX_COOKIE and data["flashes"]:
+            data["flashes"] = data["flashes"][1:]
+            body = _encode(data)
         return f"{body}.{self._sign(body)}"
 
     def load(self, cookie: str | None) -> Session | None:
@@ -111,15 +116,12 @@ class Sessions:
     def is_good(self, session: Session) -> bool:
         """Return whether *session* is neither too old nor logged out."""
         now = self._clock()
-        is_fresh = now - session.issued < IDLE_LIMIT and now - session.born < WHOLE_LIMIT
-        return is_fresh and session.id not in self._revoked
+        is_fresh = now - session.issued < SESSION_IDLE_LIMIT and now - session.born < WHOLE_LIMIT
+        return is_fresh and not self._register.is_ended(session.id)
 
     def revoke(self, session: Session) -> None:
-        """Log *session* out: copies of its cookie are worthless from now on."""
-        now = self._clock()
-        with self._lock:
-            self._revoked = {known: until for known, until in self._revoked.items() if until > now}
-            self._revoked[session.id] = now + IDLE_LIMIT
+        """Log *session* out: copies of its cookie are worthless from now on, after a restart too."""
+        self._register.end_session(session.id)
 
     def csrf(self, session: Session) -> str:
         """Return what a form of this session has to send along."""
@@ -131,3 +133,8 @@ class Sessions:
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _encode(data: dict[str, Any]) -> str:
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode("utf-8", "replace")).decode()

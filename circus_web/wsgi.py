@@ -40,7 +40,10 @@ class LazyApp:
 def _make(environ: dict[str, Any]) -> Application:
     settings = from_environ()
     console = Console(settings, address="wsgi", folder=default_folder())
-    host = environ.get("HTTP_HOST") or f"{environ.get('SERVER_NAME')}:{environ.get('SERVER_PORT')}"
+    # The name that the first visitor used may be anything, and it will stand in links that let in.
+    host = environ.get("HTTP_HOST", "")
+    if not console.door.guard.is_told_name(host):
+        host = f"localhost:{environ.get('SERVER_PORT')}"
     url = f"{environ.get('wsgi.url_scheme', 'http')}://{host}/"
     has_password = console.door.takes_password
     record = ConsoleRecord(
