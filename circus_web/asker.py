@@ -9,11 +9,9 @@ from typing import Any
 
 import zmq
 
-from circus_core.client import connect
-from circus_core.errors import CallError, CircusError
+from circus_core.errors import CircusError
 from circus_core.protocol import encode, make_message
 from circus_web.inbox import Inbox
-from circus_web.settings import Settings
 
 Reply = dict[str, Any]
 
@@ -23,21 +21,11 @@ class AskError(CircusError):
 
 
 class Asker:
-    """Sends commands and awaits their replies; nothing else waits meanwhile.
+    """Sends commands and awaits their replies; nothing else waits meanwhile. Closes *socket*, a connected one."""
 
-    :raises CallError: the endpoint cannot be used
-    """
-
-    def __init__(self, context: zmq.Context[Any], endpoint: str, settings: Settings) -> None:
+    def __init__(self, socket: zmq.Socket[Any], endpoint: str) -> None:
         self._endpoint = endpoint
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
-        socket = context.socket(zmq.DEALER)
-        socket.linger = 0
-        try:
-            connect(socket, endpoint, settings.ssh_server, settings.ssh_keyfile)
-        except CallError:
-            socket.close(linger=0)
-            raise
         self._inbox = Inbox(socket, self._take)
 
     async def ask(self, command: str, *, timeout: float = 4.0, **props: Any) -> Reply:

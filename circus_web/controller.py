@@ -8,7 +8,7 @@ from typing import Any, Final
 import zmq
 
 from circus_core.client import CircusClient
-from circus_core.errors import CallError, CommandError, MessageError
+from circus_core.errors import CallError, CallTimeoutError, CommandError, MessageError
 from circus_core.protocol import make_message
 from circus_web.settings import Settings
 
@@ -21,6 +21,8 @@ _READING: Final = frozenset(
     }
 )
 _MAX_IDLE: Final = 4  # connections kept for the next call
+MAX_CALLS: Final = 6  # at a time to one daemon; what waits for a daemon that hangs holds threads that pages need
+_TURN: Final = 0.25  #: seconds to wait until one of them is done
 
 
 class Controller:
@@ -36,6 +38,7 @@ class Controller:
         self._settings = settings
         self._lock = threading.Lock()
         self._idle: list[CircusClient] = []
+        self._turns = threading.BoundedSemaphore(MAX_CALLS)
         self._reading = _READING
 
     def call(self, command: str, *, timeout: float = 5.0, **props: Any) -> Reply:
@@ -66,10 +69,22 @@ class Controller:
         return command in self._reading
 
     def _call(self, command: str, timeout: float, props: dict[str, Any]) -> Reply:
+        if not self._turns.acquire(timeout=_TURN):
+            raise CallError(f"{MAX_CALLS} calls wait for {self.endpoint} already; does circusd hang?")
+        try:
+            return self._call_now(command, timeout, props)
+        finally:
+            self._turns.release()
+
+    def _call_now(self, command: str, timeout: float, props: dict[str, Any]) -> Reply:
         client = self._take()
         try:
             client.timeout = timeout * 1000
             reply = client.call(make_message(command, **props))
+        except CallTimeoutError as exc:
+            client.stop()
+            why = f"circusd does not answer at {self.endpoint}: no reply to {command!r} in {timeout:g}s"
+            raise CallError(f"{why}; it may still do it") from exc
         except CallError:
             client.stop()
             raise
