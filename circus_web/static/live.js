@@ -13,7 +13,9 @@ let failures = 0;
 let pollTimer = 0;
 
 export const rows = new Map();
-export const seen = new Set();
+export const seen = new Set(); // rows in sight
+export const lazy = new WeakSet(); // rows of which it is known whether they are in sight
+const unshown = new Map(); // texts of rows out of sight, by id
 
 export function startLive() {
   for (const row of document.querySelectorAll("[data-row]")) rows.set(row.dataset.row, row);
@@ -127,6 +129,7 @@ function putRow(region, id, html) {
   const row = holder.content.querySelector("[data-row]");
   const old = rows.get(id);
   rows.set(id, row);
+  unshown.delete(id);
   if (old) {
     const focused = [...old.querySelectorAll("a, button")].indexOf(document.activeElement);
     row.classList.toggle("selected", old.classList.contains("selected"));
@@ -154,6 +157,7 @@ function dropRow(id) {
   const row = rows.get(id);
   row?.remove();
   rows.delete(id);
+  unshown.delete(id);
   tell("gone", id, row);
 }
 
@@ -172,16 +176,34 @@ async function loadRest() {
 
 function putCells(id, cells) {
   const row = rows.get(id);
+  if (row && lazy.has(row) && !seen.has(row)) {
+    // Of a long table only what is in sight is worth the layout; the rest is shown once it comes there.
+    unshown.set(id, { ...unshown.get(id), ...cells });
+  } else {
+    showCells(id, row, cells);
+  }
+  if (row) tell("cells", row, id, cells);
+}
+
+/** Show what was told of a row while it was out of sight. */
+export function catchUp(row) {
+  const id = row.dataset.row;
+  const cells = unshown.get(id);
+  if (!cells) return;
+  unshown.delete(id);
+  showCells(id, row, cells);
+}
+
+function showCells(id, row, cells) {
   for (const [name, text] of Object.entries(cells)) {
     const places = row
-      ? row.querySelectorAll(`[data-cell="${name}"]`)
-      : document.querySelectorAll(`[data-place="${id}"][data-cell="${name}"]`);
+      ? row.querySelectorAll(`[data-cell="${CSS.escape(name)}"]`)
+      : document.querySelectorAll(`[data-place="${CSS.escape(id)}"][data-cell="${CSS.escape(name)}"]`);
     for (const place of places) {
       place.textContent = text;
       if (place.classList.contains("flash")) place.hidden = !text;
     }
   }
-  if (row) tell("cells", row, id, cells);
 }
 
 function putHtml(region, html) {

@@ -1,6 +1,6 @@
 // Tables: search, sort, bars, sparklines, which row is chosen.
 import { on } from "./page.js";
-import { rows, seen as visible } from "./live.js";
+import { catchUp, lazy, rows, seen as visible } from "./live.js";
 
 const SPARK_POINTS = 60;
 const sparks = new Map();
@@ -11,6 +11,7 @@ const eyes = new IntersectionObserver((entries) => {
     const row = entry.target;
     if (entry.isIntersecting) {
       visible.add(row);
+      catchUp(row);
       paint(row);
     } else {
       visible.delete(row);
@@ -73,7 +74,9 @@ function push(id, value) {
 }
 
 function watch(row) {
-  if (row.querySelector(".meter")) eyes.observe(row);
+  if (!row.querySelector(".meter")) return;
+  lazy.add(row);
+  eyes.observe(row);
 }
 
 function paint(row) {
@@ -147,6 +150,7 @@ function arrange() {
     const text = row.querySelector(`[data-cell="${sorting.name}"]`)?.textContent ?? "";
     return sorting.name === "rss" ? bytes(text) : Number.parseFloat(text) || 0;
   };
+  for (const row of place.children) catchUp(row);
   const keyed = [...place.children].map((row) => [key(row), row]);
   keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0) * sorting.direction);
   place.append(...keyed.map(([, row]) => row));
