@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from circus_core import events, hookspecs
@@ -23,6 +24,8 @@ from circus_core.arguments import Property, Takes, schema
 from circus_core.interfaces import Command
 from circus_core.options import CircusConfig, OnChange, Option, PluginConfig, SocketConfig, WatcherConfig, table
 from circus_core.registry import Registry
+from circus_web import hookspecs as console_hookspecs
+from circus_web.pages import Page, Panel
 
 PAGES: Final = Path(__file__).parents[1] / "docs"
 PART: Final = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -170,15 +173,22 @@ def named_hooks() -> str:
     return "\n".join(sections)
 
 
-def hookspec_sections() -> str:
-    """Return a section for each call that the core makes to hookimpls."""
+def hookspec_sections(module: ModuleType = hookspecs) -> str:
+    """Return a section for each call that the core, or the console, makes to hookimpls."""
     sections = []
-    for name, spec in inspect.getmembers(hookspecs, inspect.isfunction):
+    for name, spec in inspect.getmembers(module, inspect.isfunction):
         if name.startswith("circus_"):
             text = with_parameters(spec.__doc__)
             arguments = ", ".join(inspect.signature(spec).parameters)
             sections.append(f"### {name}({arguments})\n\n{text}\n")
     return "\n".join(sections)
+
+
+def dataclass_section(described: type[Any]) -> str:
+    """Return a section for a dataclass: its docstring, with the defaults of its fields."""
+    fields = dataclasses.fields(described)
+    words = [f.name if f.default is dataclasses.MISSING else f"{f.name}={f.default!r}" for f in fields]
+    return f"### {described.__name__}({', '.join(words)})\n\n{with_parameters(described.__doc__)}\n"
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
@@ -191,6 +201,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "streams": stream_sections,
     "events": event_table,
     "hookspecs": hookspec_sections,
+    "console hookspecs": lambda: hookspec_sections(console_hookspecs),
+    "console parts": lambda: "\n".join(map(dataclass_section, (Page, Panel))),
     "named hooks": named_hooks,
 }
 

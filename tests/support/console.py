@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,12 +38,21 @@ class Answer:
 
 
 class Visitor:
-    """A browser without a screen: keeps cookies, sends what browsers send."""
+    """A browser without a screen: keeps cookies, sends what browsers send.
 
-    def __init__(self, url: str) -> None:
+    :param url: of the first page; all paths are from there
+    :param certificate: of the server that *url* names, which is then at *port* of the loopback
+    """
+
+    def __init__(self, url: str, *, port: int | None = None, certificate: Path | None = None) -> None:
         self.url = url
-        self.host = urlsplit(url).netloc
+        parts = urlsplit(url)
+        self.host = parts.netloc
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.prefix = parts.path.rstrip("/")
         self.cookies: dict[str, str] = {}
+        self.port = port or parts.port
+        self._trust = ssl.create_default_context(cafile=certificate) if certificate else None
 
     def request(
         self,
@@ -58,11 +69,11 @@ class Visitor:
         body = None
         if form is not None:
             body = urlencode(form)
-            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://{self.host}"}
+            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.origin}
         sent |= dict(headers or {})
-        connection = http.client.HTTPConnection(urlsplit(self.url).hostname or "", urlsplit(self.url).port, timeout=60)
+        connection = self._connection()
         try:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(method, self.prefix + path, skip_host=True, skip_accept_encoding=True)
             for name, value in sent.items():
                 if value is not None:
                     connection.putheader(name, value)
@@ -95,6 +106,17 @@ class Visitor:
         found = re.search(r'data-csrf="(\w*)"', self.get("/connect").body)
         assert found is not None
         return found[1]
+
+    def _connection(self) -> http.client.HTTPConnection:
+        name = urlsplit(self.url).hostname or ""
+        if name not in {"localhost", "127.0.0.1"}:
+            name = "127.0.0.1"
+        if self._trust is None:
+            return http.client.HTTPConnection(name, self.port, timeout=60)
+        connection = http.client.HTTPSConnection(name, self.port, timeout=60, context=self._trust)
+        plain = socket.create_connection((name, self.port or 443), timeout=60)
+        connection.sock = self._trust.wrap_socket(plain, server_hostname=urlsplit(self.url).hostname)
+        return connection
 
     def _keep(self, cookies: Sequence[str]) -> None:
         for cookie in cookies:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.console import Answer, ConsoleServer, Visitor
+from tests.support.console import PROGRAM, Answer, ConsoleServer, Visitor
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
 from tests.support.ini import circus, socket, watcher
@@ -428,7 +428,7 @@ def test_unix_socket_can_be_listened_on(daemon: Daemon) -> None:
     console = ConsoleServer(daemon.home, daemon.endpoint)
     path = daemon.home / "http"
     section = socket("console", path=path)
-    command = f"circushttpd --endpoint {daemon.endpoint} --fd $(circus.sockets.console)"
+    command = f"{PROGRAM} --endpoint {daemon.endpoint} --fd $(circus.sockets.console)"
     daemon.start(section, watcher("console", cmd=command, use_sockets=True, copy_env=True), env=console.environ)
     wait_for(lambda: "Ctrl-C" in daemon.output, "the console to listen")
     connection = http.client.HTTPConnection("localhost")
