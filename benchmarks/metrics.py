@@ -13,6 +13,7 @@ from functools import partial
 
 from benchmarks import growth
 from benchmarks.busy import busy
+from benchmarks.console import console
 from benchmarks.control import increase, listing, restart, stop
 from benchmarks.flood import crowd, flood, meanwhile
 from benchmarks.peers import OURS, Circus, Peer
@@ -193,6 +194,21 @@ ALL = [
         sampling,
         _is_circus,
         most=2,
+    ),
+    Metric(
+        "console",
+        "the page of a watcher of 1000 busy processes in Chromium, and circushttpd while it is looked at",
+        {
+            "console, answer": "ms",
+            "console, first paint": "ms",
+            "console, all rows": "ms",
+            "console, longest task": "ms",
+            "console, circushttpd CPU a second": "ms",
+            "console, told a second": "KiB",
+        },
+        console,
+        lambda peer: peer.name == OURS[0],
+        is_extra=True,
     ),
     Metric(
         "stats-1000",

@@ -109,6 +109,10 @@ class Circus(Peer):
         """Return the same one, whose processes are not started but by a command."""
         return Circus(self.name, self._scripts, *self._flags, watcher="autostart = False\n")
 
+    def with_place_for_statistics(self) -> Circus:
+        """Return the same one, naming an endpoint of statistics where somebody else publishes."""
+        return Circus(self.name, self._scripts, *self._flags, options=("stats_endpoint = ipc://{home}/stats",))
+
     def version(self) -> str:
         circusd = self._scripts() / "circusd"
         if not circusd.exists():
