@@ -51,6 +51,7 @@ class Channel(ABC):
     def __init__(self, argument: str = "") -> None:
         self.argument = argument
         self.document = Document()
+        self._shown: dict[str, Row] = {}
 
     @property
     def key(self) -> str:
@@ -86,12 +87,12 @@ class Channel(ABC):
     def fill(self, system: System, render: Render) -> None:
         """Bring the document up to date."""
         document = self.document
-        ids = []
-        for row in self.rows(system):
-            ids.append(row.id)
-            document.put_row(row.region, row.id, row.key, lambda row=row: row.html(render))  # type: ignore[misc]
-            document.put_cells(row.id, row.cells)
-        document.keep_rows(ids)
+        shown, self._shown = self._shown, {row.id: row for row in self.rows(system)}
+        for row_id, row in self._shown.items():
+            if shown.get(row_id) is not row:
+                document.put_row(row.region, row_id, row.key, lambda row=row: row.html(render))  # type: ignore[misc]
+                document.put_cells(row_id, row.cells)
+        document.keep_rows(self._shown)
         for place, cells in self.cells(system).items():
             document.put_cells(place, cells)
         for chart, points in self.points(system).items():
@@ -117,7 +118,6 @@ class IndexChannel(Channel):
             "cpu": percent(_sum(watched.cpu for watched in watchers)),
             "mem": percent(_sum(watched.mem for watched in watchers), 2),
             "hits": str(sum(int(f.get("reads") or 0) for f in system.socket_figures.values())),
-            "troubled": str(sum(level_of(watched, system.clock()) > 0 for watched in watchers)),
         }
         own = {f"own:{name}": figure_cells(system.own.get(name)) for name in ("circusd", "circusd-stats")}
         return {"summary": summary, **own}
@@ -155,6 +155,10 @@ class WatcherChannel(Channel):
 
     name = "watcher"
 
+    def __init__(self, argument: str = "") -> None:
+        super().__init__(argument)
+        self._rows: dict[int, tuple[object, Row]] = {}
+
     @property
     def wanted(self) -> str | None:
         return self.argument
@@ -164,8 +168,15 @@ class WatcherChannel(Channel):
         if watched is None:
             return
         yield Row("watcher-head", "head", _head_key(watched), "row_head", {"watched": watched, "now": system.clock()})
+        # Of a thousand processes most are as they were: their rows are not made anew.
+        known, self._rows = self._rows, {}
         for process in sorted(watched.processes.values(), key=lambda p: (p.wid is None, p.wid or 0, p.pid)):
-            yield process_row(watched.name, process)
+            state = (_process_key(process), process.figures)
+            was, row = known.get(process.pid, (None, None))
+            if row is None or was != state:
+                row = process_row(watched.name, process)
+            self._rows[process.pid] = state, row
+            yield row
 
     def cells(self, system: System) -> Mapping[str, Mapping[str, str]]:
         watched = system.watchers.get(self.argument)
@@ -184,12 +195,15 @@ def _head_key(watched: Watched) -> object:
     return (*(report.get(name) for name in names), str(report.get("last_exit")))
 
 
+def _process_key(process: Process) -> object:
+    return process.wid, process.started, process.user, process.command, process.is_stopping
+
+
 def process_row(watcher: str, process: Process) -> Row:
     """Return the row of a process."""
     cells = {**figure_cells(process.figures), "time": process.figures.time or UNKNOWN}
-    key = (process.wid, process.started, process.user, process.command, process.is_stopping)
     values = {"watcher": watcher, "process": process}
-    return Row("processes", f"p:{process.pid}", key, "row_process", values, cells)
+    return Row("processes", f"p:{process.pid}", _process_key(process), "row_process", values, cells)
 
 
 class EventsChannel(Channel):

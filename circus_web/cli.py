@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import getpass
 import os
 import signal
@@ -156,6 +157,8 @@ def _run(settings: Settings, listening: list[socket.socket]) -> None:
     try:
         with console.register.announced(record):
             console.follow()
+            # What was imported stays: a full collection would look through all of it, and hold up every page.
+            gc.freeze()
             asyncio.run(_serve(console, listening, partial(_greet, console, url)))
     finally:
         console.close()

@@ -27,6 +27,7 @@ Sink = Callable[[str], None]
 """Takes a message, as JSON; called on the feed's loop."""
 
 _PERIOD: Final = 1.0  #: seconds between two messages when nothing special happened
+_SETTLE: Final = 0.05  #: seconds in which more may come, as figures of a thousand processes do
 _SPACING: Final = 0.1  #: seconds between two messages at least
 _MAX_SHARE: Final = 0.03  # of a core that filling pages may take when much happens
 _FORGET: Final = 15.0  #: seconds after which a page that nobody looks at is forgotten
@@ -161,6 +162,7 @@ class Feed:
             await asyncio.sleep(max(_SPACING, took / _MAX_SHARE))
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _PERIOD)
+                await asyncio.sleep(_SETTLE)
             self._changed.clear()
 
     def _tell_one(self, watched: _Watched) -> None:

@@ -36,7 +36,9 @@ class Process:
 
     def take(self, info: Mapping[str, Any], now: float) -> None:
         """Take over a process-info object."""
-        self.figures = Figures.of(info)
+        figures = Figures.of(info)
+        if figures != self.figures:
+            self.figures = figures
         self.wid = info.get("wid", self.wid)
         self.user = text(info.get("username")) or self.user
         self.command = text(info.get("cmdline")) or self.command
