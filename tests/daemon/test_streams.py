@@ -170,7 +170,7 @@ def test_messages_go_to_syslog(daemon: Daemon, web: Talker, tmp_path: Path, kind
     family, where = (socket.AF_UNIX, str(tmp_path / "log")) if kind == "unix" else (socket.AF_INET, ("127.0.0.1", 0))
     with closing(socket.socket(family, socket.SOCK_DGRAM)) as receiver:
         receiver.bind(where)
-        receiver.settimeout(20)
+        receiver.settimeout(60)
         address = where if kind == "unix" else f"udp://127.0.0.1:{receiver.getsockname()[1]}"
         daemon.start(of_class(web, "SyslogStream", address=address, facility="local3", app_name="shop"))
         message = receiver.recv(1000).decode()

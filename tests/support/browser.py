@@ -20,7 +20,7 @@ _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-_PATIENCE = 20_000.0  #: milliseconds
+_PATIENCE = 60_000.0  #: milliseconds
 
 
 class Person:

@@ -32,7 +32,7 @@ def untouched(shared: tuple[Daemon, ConsoleServer]) -> Daemon:
 
 
 def connect(visitor: Visitor) -> socket.socket:
-    return socket.create_connection(("localhost", urlsplit(visitor.url).port), timeout=10)
+    return socket.create_connection(("localhost", urlsplit(visitor.url).port), timeout=60)
 
 
 def raw(visitor: Visitor, request: bytes) -> bytes:
@@ -162,13 +162,13 @@ async def _say(visitor: Visitor, message: str | bytes) -> None:
     cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
     url = f"{visitor.url.replace('http', 'ws', 1)}live?c=index:&since="
     connection = await websocket_connect(HTTPRequest(url, headers={"Cookie": cookies, "Origin": visitor.origin}))
-    await asyncio.wait_for(connection.read_message(), 5)
+    await asyncio.wait_for(connection.read_message(), 60)
     await connection.write_message(message, binary=isinstance(message, bytes))
     # The next message, or the end of the connection, comes after what was said was taken.
-    told = await asyncio.wait_for(connection.read_message(), 10)
+    told = await asyncio.wait_for(connection.read_message(), 60)
     connection.close()
     while told is not None:
-        told = await asyncio.wait_for(connection.read_message(), 10)
+        told = await asyncio.wait_for(connection.read_message(), 60)
 
 
 @pytest.mark.parametrize(

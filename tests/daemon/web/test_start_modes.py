@@ -40,7 +40,7 @@ def without(tmp_path: Path) -> dict[str, str]:
 
 
 def run(*words: str, **how: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30, **how)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, **how)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,6 @@ def test_daemon_is_reached_through_ssh(daemon: Daemon, console: ConsoleServer, s
     path = f"{server.bin}:{os.environ['PATH']}"
     console.start("--ssh", server.address, "--ssh-keyfile", str(server.keyfile), env={"PATH": path})
     visitor = console.logged_in()
-    wait_for(lambda: 'data-row="w:web"' in visitor.get("/").body, "the daemon behind ssh", timeout=20)
+    wait_for(lambda: 'data-row="w:web"' in visitor.get("/").body, "the daemon behind ssh")
     assert visitor.do("incr", name="web").status == 200
     wait_for(lambda: "tag-spawn" in visitor.get("/events").body, "its events")

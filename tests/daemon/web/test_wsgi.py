@@ -39,7 +39,7 @@ class Behind:
     def visitor(self) -> Visitor:
         """Return a browser, once the console answers."""
         visitor = self.console.visitor()
-        wait_for(lambda: self._answers(visitor), f"gunicorn to answer; log: {self.daemon.log[-2000:]}", timeout=30)
+        wait_for(lambda: self._answers(visitor), f"gunicorn to answer; log: {self.daemon.log[-2000:]}")
         return visitor
 
     def logged_in(self) -> Visitor:
@@ -102,7 +102,7 @@ def test_name_that_the_first_visitor_made_up_stands_in_no_link(behind: Behind) -
         except OSError:
             return False
 
-    wait_for(refused, "gunicorn to answer", timeout=30)
+    wait_for(refused, "gunicorn to answer")
     assert behind.console.new_link().startswith(behind.console.url)
 
 
