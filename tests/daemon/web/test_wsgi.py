@@ -30,7 +30,7 @@ class Behind:
         config.write_text(f"{config.read_text()}\n{text}{more}\n[watcher:web]\ncmd = sleep 1000\n")
         self.console = ConsoleServer(daemon.home, daemon.endpoint)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        daemon.launch(str(config), env={**self.console.environ, "PATH": path})
+        daemon.launch(str(config), env={**self.console.environ, "PATH": path, "HOME": str(daemon.home)})
         daemon.wait_until_up()
         (managed,) = daemon.call("listsockets")["sockets"]
         self.console.url = f"http://localhost:{managed['port']}/"
