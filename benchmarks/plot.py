@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from xml.sax.saxutils import escape
 
 from benchmarks.growth import COUNTS, ROWS
 from benchmarks.peers import OURS
@@ -36,7 +37,7 @@ def plot(results: Mapping[str, Mapping[str, list[float]]], caption: str) -> str:
         parts.append(f'<rect x="{x}" y="{height - 24}" width="12" height="4" fill="{_COLOURS[peer]}"/>')
         parts.append(f'<text x="{x + 17}" y="{height - 18}" fill="#222">{peer}</text>')
         x += 90
-    parts.append(f'<text x="{x}" y="{height - 18}" fill="#555">{caption}</text>')
+    parts.append(f'<text x="{x}" y="{height - 18}" fill="#555">{escape(caption)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
