@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from circus_core.states import ProcessState, WatcherState, Wid
 
@@ -48,8 +48,7 @@ class OutputPage:
     gaps: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessView:
+class ProcessView(NamedTuple):
     """A process of a watcher at one moment.
 
     :param started: Unix time of its start

@@ -114,8 +114,7 @@ class Watcher:
 
     def processes(self) -> list[ProcessView]:
         """Return the processes that are not dead, by wid."""
-        alive = [p for p in self._actual.processes.values() if p.state is not ProcessState.DEAD]
-        return [p.view() for p in sorted(alive, key=lambda p: p.wid)]
+        return sorted(p.view() for p in self._actual.processes.values() if p.state is not ProcessState.DEAD)
 
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""
