@@ -43,6 +43,7 @@ def coloured(chart: Locator) -> int:
 def test_figures_move(person: Person) -> None:
     person.go("")
     figure = person.watcher("burner").locator('[data-cell="cpu"]')
+    figure.scroll_into_view_if_needed()
     seen: set[str] = set()
 
     def moved() -> bool:
