@@ -4,6 +4,7 @@ import { body, now, on, root, tell } from "./page.js";
 const SPANS = { "5 min": 300, "15 min": 900, "1 hour": 3600 };
 const STEPS = [1, 2, 5, 10, 25, 50, 100];
 const HEIGHT = 124;
+const Y_AXIS = 44; // pixels
 const charts = [];
 let span = 3600;
 
@@ -79,10 +80,17 @@ function draw(chart) {
     legend: { show: false },
     cursor: { y: false, sync: { key: chart.sync.key, setSeries: false }, points: { size: 6 } },
     scales: { x: { range: () => [now() - span, now()] }, y: { range: () => [0, ceiling(chart)] } },
-    axes: [{ ...axis, space: 70, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 44, space: 32, values: (_, ticks) => ticks.map((tick) => `${tick}%`) }],
+    axes: [{ ...axis, space: 70, size: 26, values: times }, { ...axis, size: Y_AXIS, space: 32, values: (_, ticks) => ticks.map((tick) => `${tick}%`) }],
     series: [{}, { stroke: color, fill, width: 1.5, spanGaps: true, points: { show: false } }],
     hooks: { setCursor: [(plot) => tip(chart, plot)] },
   }, [chart.times, chart.values], chart.place);
+}
+
+/** The labels of the time axis; one that would not fit at the end is left out. */
+function times(plot, ticks) {
+  const { min, max } = plot.scales.x;
+  const last = max - ((max - min) * 26) / (plot.width - Y_AXIS);
+  return ticks.map((tick) => (tick > last ? "" : clock(tick, ticks[1] - ticks[0] < 60)));
 }
 
 /** The top of the scale: steps that only rise, so that what is little looks little. */
