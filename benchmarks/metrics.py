@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import statistics
 import subprocess
 import time
@@ -17,8 +19,9 @@ from benchmarks.console import console
 from benchmarks.control import increase, listing, restart, stop
 from benchmarks.flood import crowd, flood, meanwhile
 from benchmarks.peers import OURS, Circus, Peer
-from benchmarks.running import Running, cpu_and_turns, running
+from benchmarks.running import Failed, Running, cpu_and_turns, running
 from benchmarks.sampling import all_figures, sampling
+from tests.support import procs
 
 Samples = dict[str, list[float]]
 SETTLING_TIME = 6.0  # by then every daemon has done what follows a start
@@ -121,6 +124,21 @@ def resident(peer: Peer) -> Samples:
     }
 
 
+def takeover(peer: Peer) -> Samples:
+    """Kill the arbiter of 1000 processes, and ask until another one answers."""
+    with running(peer, 1000) as run:
+        run.wait_until_answering()
+        (arbiter,) = run.daemon_pids()[1:]
+        killed = time.monotonic()
+        os.kill(arbiter, signal.SIGKILL)
+        run.wait_until_answering()
+        answered = 1000 * (time.monotonic() - killed)
+        lost = sum(not procs.is_alive(child.pid) for child in run.began)
+    if lost:
+        raise Failed(f"{peer.name}: {lost} processes did not outlive the arbiter")
+    return {"take-over of 1000": [answered]}
+
+
 def _has(*names: str) -> Callable[[Peer], bool]:
     """Return whether a peer has methods of its own for all of this."""
     return lambda peer: all(getattr(type(peer), name) is not getattr(Peer, name) for name in names)
@@ -185,6 +203,14 @@ ALL = [
         {"memory with 1000": "MiB", "idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
         resident,
         lambda peer: peer.replaces,
+        most=2,
+    ),
+    Metric(
+        "takeover",
+        "kill -9 of the part of the daemon that thinks, with 1000 processes, to the first reply of the next one",
+        {"take-over of 1000": "ms"},
+        takeover,
+        lambda peer: peer.name == "ours",
         most=2,
     ),
     Metric(

@@ -360,7 +360,7 @@ def all_peers() -> dict[str, Peer]:
     """Return every peer by name; ours comes first."""
     beside = Path(sys.executable).parent
     peers: list[Peer] = [
-        Circus("ours", lambda: beside, "--keeper"),
+        Circus("ours", lambda: beside),
         Circus("no-keeper", lambda: beside, "--no-keeper"),
         Circus("circus-0.19", oracle.scripts),
         Supervisor(),

@@ -77,6 +77,13 @@ class CircusConfig:
         unit="s",
         on_change=NOTHING,
     )
+    heartbeat_timeout: float = option(
+        kinds.NUMBER,
+        60.0,
+        "The arbiter, which is the part of ``circusd`` that thinks, is replaced when it does not answer the keeper for"
+        " so long. 0 or less never replaces one that hangs.",
+        unit="s",
+    )
     include: tuple[str, ...] = option(
         kinds.PATHS, (), "Further files to read, as paths or globs from the folder of this file.", on_change=NOTHING
     )

@@ -102,7 +102,7 @@ class WatcherReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """How often an arbiter took over from one that died.
+    """How often an arbiter took over from one that died, or a keeper was replaced.
 
     :param time: Unix time of the last one
     :param reason: how the one before ended

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from circus_core import events
 from circus_core._demand import DemandWatch
 from circus_core._matching import matcher
 from circus_core._reloading import Reloader
+from circus_core._tasks import Tasks
 from circus_core._turns import Turns, all_of, finish
+from circus_core._views import ExtensionInfo, OutputPage, OutputSource, Recovery, ReloadPlan, SocketView
 from circus_core.changes import PendingChange, done
 from circus_core.config import Config
 from circus_core.errors import AlreadyExistsError, UnknownWatcherError
 from circus_core.estate import ARBITER, BASE, PENDING, Left
-from circus_core.interfaces import (
-    Command,
-    ExtensionInfo,
-    OutputPage,
-    OutputSource,
-    Recovery,
-    ReloadPlan,
-    SocketView,
-    WatcherHandle,
-)
+from circus_core.interfaces import Command, WatcherHandle
 from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
 from circus_core.output_reading import read_output
 from circus_core.procinfo import Sampler
@@ -33,6 +27,8 @@ from circus_core.records import ArbiterRecord, End, dump, dump_config
 from circus_core.services import Services, logger
 from circus_core.threads import in_thread
 from circus_core.watcher import Watcher
+
+_RECONNECT_TIME: Final = 1.0  #: seconds
 
 
 class Arbiter:
@@ -67,7 +63,7 @@ class Arbiter:
         self._on_end = on_end
         self._reopen_logs = reopen_logs
         self._on_stopping = on_stopping
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._end: End | None = None
         self._stopped = done()
         self._sampler = Sampler()
@@ -76,6 +72,7 @@ class Arbiter:
         self._turns = Turns(lambda watcher: self._watchers.get(watcher.name.lower()) is watcher, self._note)
         self._applying = 0  # configurations that were taken and are not yet applied
         self._recovery = Recovery() if left is None else left.recovery
+        self._replacements = Recovery() if left is None else left.arbiter.keeper_replacements
         if left is None:
             for watcher in config.watchers:
                 self._watchers[watcher.name.lower()] = self._make(watcher)
@@ -112,6 +109,18 @@ class Arbiter:
     def recovery(self) -> Recovery:
         """How often an arbiter took over from one that died."""
         return self._recovery
+
+    @property
+    def keeper_replacements(self) -> Recovery:
+        """How often another keeper took the place of one that died."""
+        return self._replacements
+
+    def keeper_replaced(self, pid: int) -> None:
+        """Tell that another keeper is circusd from now on."""
+        count = self._replacements.count + 1
+        self._replacements = Recovery(count=count, time=time.time(), reason="the keeper died")
+        self._note()
+        self._services.publish(events.KeeperReplaced(count=count, pid=pid))
 
     @property
     def full_config(self) -> Config:
@@ -254,7 +263,7 @@ class Arbiter:
 
     def _send_off(self, watcher: Watcher) -> PendingChange:
         change = watcher.stop()
-        self._run(self._see_off(watcher, change))
+        self._tasks.run(self._see_off(watcher, change))
         return change
 
     # -- configuration ------------------------------------------------------------------------------------------
@@ -293,9 +302,7 @@ class Arbiter:
     async def close(self) -> None:
         """End what still goes on; processes are left as they are."""
         self._demand.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         for watcher in [*self._watchers.values(), *self._leaving]:
             await watcher.close()
 
@@ -307,7 +314,13 @@ class Arbiter:
     def _note(self) -> None:
         def record() -> ArbiterRecord:
             order = tuple(watcher.key for watcher in self._watchers.values())
-            return ArbiterRecord(order=order, end=self._end, reloads=self._turns.reloads, recovery=self._recovery)
+            return ArbiterRecord(
+                order=order,
+                end=self._end,
+                reloads=self._turns.reloads,
+                recovery=self._recovery,
+                keeper_replacements=self._replacements,
+            )
 
         self._services.estate.note(ARBITER, lambda: dump(record()))
 
@@ -327,16 +340,18 @@ class Arbiter:
         for watcher in list(self._leaving):
             self._send_off(watcher)
         watchers = self._chosen(None)
-        self._run(self._turns.give([w for w in watchers if w.is_held], self.config.warmup_delay))
+        self._tasks.run(self._turns.give([w for w in watchers if w.is_held], self.config.warmup_delay))
         for record in left.arbiter.reloads:
             unmet = [w for w in watchers if w.key in record.left]
-            self._run(self._turns.reload(unmet, graceful=record.graceful, sequential=record.sequential))
+            self._tasks.run(self._turns.reload(unmet, graceful=record.graceful, sequential=record.sequential))
         if left.pending is not None:
-            self._run(self._reloader.resume(left.pending))
+            self._tasks.run(self._reloader.resume(left.pending))
         if left.arbiter.end is not None:
             self._stop_for(left.arbiter.end)
         self._demand.look()
-        self._services.publish(events.ArbiterRecovered(count=self._recovery.count, reason=self._recovery.reason or ""))
+        event = events.ArbiterRecovered(count=self._recovery.count, reason=self._recovery.reason or "")
+        # Who was subscribed with the arbiter before has to connect again first.
+        asyncio.get_running_loop().call_later(_RECONNECT_TIME, self._services.publish, event)
 
     def _chosen(self, watchers: Sequence[WatcherHandle] | None) -> list[Watcher]:
         names = list(self._watchers) if watchers is None else [w.name.lower() for w in watchers]
@@ -345,18 +360,18 @@ class Arbiter:
 
     def _in_turn(self, watchers: list[Watcher], begin: Callable[[Watcher], PendingChange]) -> PendingChange:
         changes = [begin(watcher) for watcher in watchers]
-        self._run(self._turns.give(watchers, self.config.warmup_delay))
+        self._tasks.run(self._turns.give(watchers, self.config.warmup_delay))
         return self._bring_about(all_of(changes))
 
     def _bring_about(self, work: Awaitable[object]) -> PendingChange:
         change = PendingChange()
-        self._run(finish(work, change))
+        self._tasks.run(finish(work, change))
         return change
 
     def _stop_for(self, end: End) -> PendingChange:
         if self._end is None:
             self._stopped = PendingChange()
-            self._run(self._stop_all(self._stopped))
+            self._tasks.run(self._stop_all(self._stopped))
         if self._end is not End.QUIT:
             self._end = end
             self._note()
@@ -382,13 +397,3 @@ class Arbiter:
     def _notify(self, hook: str, **kwargs: Any) -> None:
         if self._services.hooks.has(hook):
             self._services.hooks.notify(hook, arbiter=self, **kwargs)
-
-    def _run(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("internal error", exc_info=task.exception())

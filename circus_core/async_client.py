@@ -22,7 +22,8 @@ logger: Final = logging.getLogger("circus")
 class AsyncCircusClient(Connection):
     """Sends commands to a daemon, any number at the same time; on one loop at a time.
 
-    Takes what :class:`~circus_core.client.Connection` takes. It finds a daemon that was restarted by itself. Leaving
+    Takes what :class:`~circus_core.client.Connection` takes. It finds a daemon that was restarted by itself, and asks
+    again what was under way when the arbiter died, as :class:`~circus_core.client.CircusClient` does. Leaving
     ``async with`` closes it.
     """
 
@@ -60,6 +61,7 @@ class AsyncCircusClient(Connection):
         if message.get("msg_type") == "cast":
             return {}
         self._waiting[message_id] = reply
+        self._sent[message_id] = message
         try:
             async with asyncio.timeout(self.timeout / 1000):
                 return await reply
@@ -69,6 +71,7 @@ class AsyncCircusClient(Connection):
             raise self._timed_out() from exc
         finally:
             del self._waiting[message_id]
+            del self._sent[message_id]
 
     def stop(self) -> None:
         """Close the connection; calls that wait for a reply fail. May be called twice."""
@@ -81,6 +84,10 @@ class AsyncCircusClient(Connection):
     def _waiting(self) -> dict[str, asyncio.Future[dict[str, Any]]]:
         return {}
 
+    @cached_property
+    def _sent(self) -> dict[str, dict[str, Any]]:
+        return {}
+
     def _disconnect(self) -> None:
         self._detach()
         super()._disconnect()
@@ -91,11 +98,14 @@ class AsyncCircusClient(Connection):
             self._detach()
             self._loop = loop
             loop.add_reader(self.socket.fileno(), self._receive)
+            loop.add_reader(self._losses.fileno(), self._ask_again)
+            loop.call_soon(self._ask_again)  # libzmq signals only to who has seen that there was nothing
         return loop
 
     def _detach(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self.socket.fileno())
+            self._loop.remove_reader(self._losses.fileno())
         self._loop = None
 
     def _receive(self) -> None:
@@ -106,6 +116,13 @@ class AsyncCircusClient(Connection):
             except zmq.Again:
                 return
             self._take(frames)
+
+    def _ask_again(self) -> None:
+        """Repeat what was under way when the connection broke."""
+        if self._loop is not None and self._was_lost():
+            for message in self._sent.values():
+                self._retry(message)
+            self._receive()  # sending may have eaten the edge that told of a reply
 
     def _take(self, frames: list[bytes]) -> None:
         try:

@@ -82,11 +82,27 @@ class Connection:
         self.socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
         self.socket.identity = uuid.uuid4().hex.encode()
         self.socket.linger = 0
+        self._losses = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         _connect(self.socket, self._address)
 
     def _disconnect(self) -> None:
         """Drop what could not be sent: a command that was given up is not done hours later, when a daemon starts."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+        self._losses.close(linger=0)
         self.socket.close(linger=0)
+
+    def _was_lost(self) -> bool:
+        """Tell whether the connection broke since the last call: its other end may have died with a command in hand."""
+        was_lost = False
+        while self._losses.poll(0):
+            self._losses.recv_multipart()
+            was_lost = True
+        return was_lost
+
+    def _retry(self, message: dict[str, Any]) -> None:
+        """Send *message* again, under its ``id``: who takes over knows by that whether it was executed."""
+        self._send(encode({**message, "retry": True}))
 
     def _prepare(self, message: Any) -> tuple[str, bytes]:
         """Give *message* an ``id``; return that and the bytes to send."""
@@ -126,7 +142,9 @@ class Connection:
 class CircusClient(Connection):
     """Sends commands to a daemon and waits for each reply; for one thread at a time.
 
-    Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself. Leaving ``with`` closes it.
+    Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself. A command that is under way
+    when the arbiter dies is asked again: the next arbiter executes it unless it was executed, and then replies
+    ``recovered``. Leaving ``with`` closes it.
     """
 
     def __enter__(self) -> Self:
@@ -154,32 +172,41 @@ class CircusClient(Connection):
         """
         message_id, body = self._prepare(message)
         deadline = time.monotonic() + self.timeout / 1000
+        if not self.socket.closed:
+            self._was_lost()  # before there was anything to lose
         self._send(body)
         if message.get("msg_type") == "cast":
             return {}
         while True:
-            reply = self._receive(deadline)
+            frames = self._receive(deadline)
+            if frames is None:
+                self._retry(message)
+                continue
+            reply = self._reply(frames)
             # A message that could not be read comes back without an id; nobody else is waiting here.
             is_unread = reply.get("id") is None and reply.get("status") == "error"
             if reply.get("id") == message_id or is_unread:
                 return reply
 
-    def _receive(self, deadline: float) -> dict[str, Any]:
+    def _receive(self, deadline: float) -> list[bytes] | None:
+        """Return the frames of the next message, ``None`` when the connection broke."""
         left = max(0.0, deadline - time.monotonic())
         try:
-            is_there = self.poller.poll(math.ceil(left * 1000))
-            frames = self.socket.recv_multipart() if is_there else []
+            ready = dict(self.poller.poll(math.ceil(left * 1000)))
+            if self.socket in ready:
+                return self.socket.recv_multipart()
+            if ready and self._was_lost():
+                return None
         except zmq.ZMQError as exc:
             raise CallError(f"cannot receive from {self.endpoint}: {exc}") from exc
-        if not frames:
-            self._disconnect()
-            raise self._timed_out()
-        return self._reply(frames)
+        self._disconnect()
+        raise self._timed_out()
 
     def _connect(self) -> None:
         super()._connect()
         self.poller = zmq.Poller()
         self.poller.register(self.socket, zmq.POLLIN)
+        self.poller.register(self._losses, zmq.POLLIN)
 
 
 def connect(

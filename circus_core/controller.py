@@ -39,6 +39,7 @@ class Controller:
         self._veto: Veto | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[str] = set()  # ids of messages
 
     def open(self, arbiter: ArbiterHandle, veto: Veto | None = None) -> None:
         """Answer for *arbiter* from now on, also what arrived before.
@@ -83,6 +84,9 @@ class Controller:
             if not message.is_cast:
                 self._send(message.route, protocol.encode(protocol.error(message.id, message.error)))
             return
+        if message.is_retry and str(message.id) in self._under_way:
+            return  # it came twice: the reply goes to whoever asks under that id
+        self._under_way.add(str(message.id))
         task = asyncio.get_running_loop().create_task(self._execute(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -96,6 +100,8 @@ class Controller:
         except Exception as exc:
             logger.exception("command %r failed", message.command)
             reply = protocol.error(message.id, exc, command=message.command)
+        finally:
+            self._under_way.discard(str(message.id))
         if self._estate is not None:
             self._estate.flush()
         if not message.is_cast:

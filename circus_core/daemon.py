@@ -141,6 +141,11 @@ class Daemon:
             self._ended = asyncio.get_running_loop().create_future()
             await self._begin_again()
 
+    def keeper_replaced(self, pid: int) -> None:
+        """Tell that another keeper, with that pid, is circusd from now on."""
+        if self._arbiter is not None:
+            self._arbiter.keeper_replaced(pid)
+
     def quit(self) -> None:
         """Stop everything, then have :meth:`run` return; also in the middle of a restart."""
         self._is_quitting = True

@@ -56,6 +56,21 @@ class ArbiterRecovered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperReplaced(Event):
+    """The keeper died and the arbiter started another one, for the *count*-th time; *pid* is circusd's from now on."""
+
+    action: ClassVar[str] = "replaced"
+    watcher: str = ""
+    count: int
+    pid: int
+
+    @property
+    def topic(self) -> str:
+        """The topic ``keeper.replaced``: it is about no watcher."""
+        return f"keeper.{self.action}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatcherAdded(Event):
     """A command registered a watcher."""
 

@@ -294,6 +294,10 @@ class ArbiterHandle(Protocol):
     def recovery(self) -> Recovery:
         """How often it took over from an arbiter that died."""
 
+    @property
+    def keeper_replacements(self) -> Recovery:
+        """How often another keeper took the place of one that died."""
+
     def watchers(self) -> Sequence[WatcherHandle]:
         """Return all watchers, in the order of the configuration, added ones last."""
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from circus_core.errors import KeeperError
 from circus_core.keeper.wire import TO_ARBITER, VERSION, Channel, ClosedError, Message, WireError, close_all
+
+logger: Final = logging.getLogger("circus")
 
 _PATIENCE: Final = 10.0  #: seconds to wait for an answer while there is no loop yet
 _BURST: Final = 100  #: messages taken before others on the loop have their turn
@@ -37,15 +41,20 @@ class KeeperLink:
 
     :param sock: the connection, ours from now on
     :param command: the command line that starts an arbiter like this one
+    :param pid: the keeper's, before :meth:`greet` tells it
     """
 
-    def __init__(self, sock: socket.socket, command: Sequence[str]) -> None:
+    def __init__(self, sock: socket.socket, command: Sequence[str], pid: int = 0) -> None:
         self._channel = Channel(sock, TO_ARBITER)
         self._command = list(command)
         self._handlers: dict[str, Handler] = {"ping": lambda _, __: self.send(("pong",))}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_lost = False
-        self.on_lost: Callable[[], object] = lambda: None  #: called once when the keeper is gone
+        self._pidfd = -1
+        self._greeted: asyncio.Future[Sequence[Any]] | None = None
+        self.pid = pid
+        self.is_lost = False  #: what is sent goes nowhere
+        self.on_lost: Callable[[], object] = lambda: None  #: called when the keeper is gone
+        self.ends_with_process = False  #: the keeper is to see this process end, not only this connection
 
     def greet(self) -> Mapping[str, Any]:
         """Introduce this arbiter, and return what the keeper tells: ``pid``, ``role``, ``deaths``, ``reason``.
@@ -56,6 +65,7 @@ class KeeperLink:
         version, facts = self._expect("welcome")[0]
         if version != VERSION:
             raise KeeperError(f"the keeper speaks version {version} of its protocol, this is version {VERSION}")
+        self.pid = facts["pid"]
         return dict(facts)
 
     def introduce(self) -> None:
@@ -88,7 +98,36 @@ class KeeperLink:
     def open(self) -> None:
         """Hand what comes to its handlers, on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._channel.fileno(), self._receive)
+        self._listen(self._loop)
+
+    async def open_again(self, sock: socket.socket, timeout: float) -> None:
+        """Talk to another keeper from now on, in the place of the one that is gone.
+
+        :param timeout: seconds that it may take to come up
+        :raises KeeperError: it does not
+        """
+        loop = asyncio.get_running_loop()
+        self._greeted = greeted = loop.create_future()
+        self._handlers["welcome"] = lambda fields, _: None if greeted.done() else greeted.set_result(fields)
+        self._channel = Channel(sock, TO_ARBITER)
+        self.is_lost = False
+        loop.add_reader(self._channel.fileno(), self._receive)
+        self.introduce()
+        try:
+            version, facts = await asyncio.wait_for(greeted, timeout)
+            if version != VERSION:
+                raise KeeperError(f"it speaks version {version} of its protocol, this is version {VERSION}")
+        except TimeoutError:
+            self._let_go()
+            raise KeeperError(f"it does not answer for {timeout:g} s") from None
+        except KeeperError:
+            self._let_go()
+            raise
+        finally:
+            self._greeted = None
+        self.pid = facts["pid"]
+        loop.remove_reader(self._channel.fileno())
+        self._listen(loop)
 
     def on(self, operation: str, handler: Handler) -> None:
         """Have *handler* called with each message of that name."""
@@ -101,7 +140,7 @@ class KeeperLink:
 
         :raises OSError: one of *fds* is not open
         """
-        if self._is_lost:
+        if self.is_lost:
             return
         try:
             self._channel.send_now(message, fds)
@@ -110,11 +149,36 @@ class KeeperLink:
 
     def close(self) -> None:
         """Let go of it. May be called twice."""
-        self._is_lost = True
+        self._let_go(closes=not self.ends_with_process)
+        self._loop = None
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear what the keeper says, and of its end.
+
+        What it forked has the connection open until it runs its program, so only the process tells for sure.
+        """
+        loop.add_reader(self._channel.fileno(), self._receive)
+        with suppress(OSError):  # it is gone: the connection tells it
+            self._pidfd = os.pidfd_open(self.pid)
+            loop.add_reader(self._pidfd, self._ended)
+
+    def _ended(self) -> None:
+        """Take what the keeper said last."""
+        while self._loop is not None and not self.is_lost and self._receive():
+            pass
+        self._lost()
+
+    def _let_go(self, *, closes: bool = True) -> None:
+        self.is_lost = True
         if self._loop is not None:
             self._loop.remove_reader(self._channel.fileno())
-            self._loop = None
-        self._channel.close()
+            if self._pidfd >= 0:
+                self._loop.remove_reader(self._pidfd)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        if closes:
+            self._channel.close()
 
     def _load_children(self, holding: Holding) -> None:
         last, has_more = 0, True
@@ -145,15 +209,22 @@ class KeeperLink:
         except (ClosedError, WireError) as exc:
             raise KeeperError(f"no {operation!r} from the keeper: {exc}") from exc
 
-    def _receive(self) -> None:
+    def _receive(self) -> bool:
+        """Take what came; ``False`` when that was all."""
         try:
             for _ in range(_BURST):
                 received = self._channel.receive()
                 if received is None or self._loop is None:
-                    return
+                    return False
                 self._handle(*received)
         except ClosedError:
             self._lost()
+            return False
+        except WireError as exc:
+            logger.error("the keeper (pid %d) is not understood: %s", self.pid, exc)
+            self._lost()
+            return False
+        return True
 
     def _handle(self, message: Message, fds: list[int]) -> None:
         handler = self._handlers.get(message[0])
@@ -163,9 +234,12 @@ class KeeperLink:
             handler(message[1:], fds)
 
     def _lost(self) -> None:
-        if not self._is_lost:
-            self.close()
-            self.on_lost()
+        if not self.is_lost:
+            self._let_go()
+            if self._greeted is None:
+                self.on_lost()
+            elif not self._greeted.done():
+                self._greeted.set_exception(KeeperError("it ended"))
 
 
 def pass_on(sock: socket.socket) -> int:

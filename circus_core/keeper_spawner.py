@@ -12,37 +12,37 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from circus_core import _orphans
 from circus_core._descriptors import STORED_FROM, duplicate, is_in_reserve
-from circus_core._programs import checked_program, explain_launch, find_program, program_candidates
-from circus_core._wrapped import explain_step
+from circus_core._keeper_messages import Start, explain, failure, specify
+from circus_core._lent_pipes import LentPipe, lent_pipes
+from circus_core._programs import explain_launch
 from circus_core.errors import LifecycleError, SpawnError
+from circus_core.keeper import exitcodes
 from circus_core.keeper.wire import close_all
 from circus_core.keeper_link import KeeperLink
-from circus_core.spawner import (
-    ChildRecord,
-    Credentials,
-    Exited,
-    OpenFd,
-    Spawned,
-    SpawnFailure,
-    SpawnRequest,
-    Stdio,
-    StoredFd,
-)
+from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
 
 _SIDE_BY_SIDE: Final = 4  #: children of one batch on their way: the keeper always has the next one at hand
-_NOBODY: Final = Credentials()
+_SLICE: Final = 20  #: children that are given to another keeper in one turn of the loop
 
 
 @dataclass(slots=True)
 class _Child:
+    """What the keeper knows of a child, and who was told what.
+
+    :param pipes: 1 or 2 to its pipe
+    """
+
     spawned: Spawned
     label: str
     pidfd: int
+    pipes: dict[int, LentPipe]
     exited: Exited | None = None
     is_answered: bool = False  #: the caller of its spawn knows it
     is_told: bool = False  #: its end
+    is_watched: bool = False  #: by us, for there is no keeper
 
 
 class KeeperSpawner:
@@ -59,10 +59,12 @@ class KeeperSpawner:
         self._stored: dict[str, tuple[int, str, int]] = {}  # name to number in children, metadata, our descriptor
         self._state: dict[str, bytes] = {}
         self._serial = 0
-        self._answers: dict[int, asyncio.Future[Spawned | SpawnFailure]] = {}
-        self._requests: dict[int, SpawnRequest] = {}
+        self._last = 0
+        self._starts: dict[int, Start] = {}
         self._syncs: dict[int, asyncio.Future[None]] = {}
         self._is_open = False
+        self._is_home = False  # the keeper has all that we have
+        self._alone_at = 0.0  # seconds after boot
         for operation, handler in (
             ("spawned", self._on_spawned),
             ("failed", self._on_failed),
@@ -80,7 +82,8 @@ class KeeperSpawner:
         for record, pidfd, pipes in holding.children:
             child = ChildId(record["child"])
             spawned = Spawned(child, record["pid"], record["started"], pipes.get(1), pipes.get(2))
-            known = self._children[child] = _Child(spawned, record["label"], pidfd, is_answered=True)
+            known = self._children[child] = _Child(spawned, record["label"], pidfd, lent_pipes(pipes), is_answered=True)
+            self._last = max(self._last, child)
             if record["has_exited"]:
                 known.exited = Exited(child, spawned.pid, record["exit_code"])
 
@@ -88,12 +91,12 @@ class KeeperSpawner:
         self._on_exits = on_exits
         self._turn = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._link.open()
-        self._is_open = True
-        self._link.send(("attach",))
+        self._is_open = self._is_home = True
+        self._link.send(("attach", self._last))
 
     async def close(self) -> None:
         if self._is_open:
-            self._is_open = False
+            self._is_open = self._is_home = False
             self._link.send(("end",))
         self._link.close()
         self._let_go()
@@ -150,7 +153,8 @@ class KeeperSpawner:
         self._check_open()
         self._serial += 1
         synced = self._syncs[self._serial] = asyncio.get_running_loop().create_future()
-        self._link.send(("sync", self._serial))
+        if self._is_home:
+            self._link.send(("sync", self._serial))
         await synced
 
     def drop_fd(self, name: str) -> None:
@@ -183,7 +187,8 @@ class KeeperSpawner:
             raise LifecycleError("the spawner is not open")
 
     def _let_go(self) -> None:
-        close_all([child.pidfd for child in self._children.values() if child.pidfd >= 0])
+        for child in self._children.values():
+            self._close_pidfd(child)
         self._children.clear()
         for name in list(self._stored):
             self._close_stored(name)
@@ -203,106 +208,65 @@ class KeeperSpawner:
     # -- spawning -----------------------------------------------------------------------------------------------
 
     async def _spawn(self, request: SpawnRequest) -> Spawned | SpawnFailure:
+        program = request.executable or next(iter(request.argv), "")
+        try:
+            made = specify(request, self._stored)
+        except SpawnError as exc:
+            return failure(exc)
+        except OSError as exc:
+            return failure(explain_launch(exc, program, request))
+        answer: asyncio.Future[Spawned | SpawnFailure] = asyncio.get_running_loop().create_future()
         self._serial += 1
         serial = self._serial
+        start = self._starts[serial] = Start(request, made, answer)
         try:
-            program = checked_program(request)
-            if not _is_exact(request):
-                program = find_program(program, request.env, request.cwd)
-        except SpawnError as exc:
-            return SpawnFailure(str(exc), exc.errno)
-        fds: list[int] = []
-        try:
-            spec = self._spec(request, program, fds)
-            answer: asyncio.Future[Spawned | SpawnFailure] = asyncio.get_running_loop().create_future()
-            self._answers[serial] = answer
-            self._requests[serial] = request
-            self._link.send(("spawn", serial, spec), fds)
+            if self._is_home:
+                self._send_start(serial, start)
             return await answer
-        except SpawnError as exc:
-            return SpawnFailure(str(exc), exc.errno)
         except OSError as exc:
-            return _failure(explain_launch(exc, program, request))
+            return failure(explain_launch(exc, program, request))
         finally:
-            self._answers.pop(serial, None)
-            self._requests.pop(serial, None)
+            del self._starts[serial]
+            made.close(keeps_readers=start.has_begun)
 
-    def _spec(self, request: SpawnRequest, program: str, fds: list[int]) -> dict[str, Any]:
-        """Return what the keeper is told; what it refers to is added to *fds*."""
-        who = request.credentials or _NOBODY
-        wanted: dict[int, int | str] = {}
-        for number, source in enumerate((request.stdin, request.stdout, request.stderr)):
-            if source is Stdio.PIPE and number == 0:
-                raise SpawnError("standard input cannot be a pipe of the Spawner; give an open descriptor")
-            if not isinstance(source, Stdio):
-                wanted[number] = self._source(source, fds)
-            elif source is not Stdio.INHERIT:
-                wanted[number] = source.value
-        for number, source in request.fds.items():
-            wanted[number] = self._source(source, fds)
-        candidates = program_candidates(program, request.env) if _is_exact(request) else [program]
-        return {
-            "candidates": [os.fsencode(path) for path in candidates],
-            "argv": [os.fsencode(word) for word in request.argv],
-            "env": {os.fsencode(name): os.fsencode(value) for name, value in request.env.items()},
-            "cwd": None if request.cwd is None else os.fsencode(request.cwd),
-            "umask": request.umask,
-            "uid": who.uid,
-            "gid": who.gid,
-            "groups": None if who.groups is None else list(who.groups),
-            "limits": dict(request.limits),
-            "listen_pid": request.listen_pid,
-            "fds": wanted,
-            "label": request.label,
-        }
-
-    def _source(self, source: StoredFd | OpenFd, fds: list[int]) -> int | str:
-        if isinstance(source, OpenFd):
-            fds.append(source.fd)
-            return len(fds) - 1
-        if source.name not in self._stored:
-            raise SpawnError(
-                f"no descriptor is stored under {source.name!r}; known: {', '.join(self._stored) or 'none'}"
-            )
-        return f"stored:{source.name}"
+    def _send_start(self, serial: int, start: Start) -> None:
+        start.sent_at = _orphans.now()
+        self._link.send(("spawn", serial, start.made.spec), start.made.fds)
 
     def _on_spawned(self, fields: Sequence[Any], fds: list[int]) -> None:
         serial, number, pid, started, has_pidfd = fields
-        answer, request = self._answers.get(serial), self._requests.get(serial)
-        if answer is None or request is None or answer.done():
+        start = self._starts.get(serial)
+        if start is None or start.answer.done():
             close_all(fds)
-            return
-        child = ChildId(number)
-        piped = [n for n, source in ((1, request.stdout), (2, request.stderr)) if source is Stdio.PIPE]
-        is_complete = len(fds) == has_pidfd + len(piped) and not any(map(is_in_reserve, fds))
-        pidfd = fds.pop(0) if has_pidfd and fds else -1
-        pipes = dict(zip(piped, fds, strict=False))
-        spawned = Spawned(child, pid, started, pipes.get(1), pipes.get(2))
-        if not is_complete:  # we may open no more: nobody could look after it
+        elif has_pidfd and (not fds or is_in_reserve(fds[0])):  # we may open no more: nobody could look after it
             os.kill(pid, signal.SIGKILL)
-            close_all([*fds, *([pidfd] if pidfd >= 0 else [])])
-            answer.set_result(_failure(explain_launch(OSError(errno.EMFILE, ""), request.argv[0], request)))
-            return
-        self._children[child] = _Child(spawned, request.label, pidfd)
-        answer.set_result(spawned)
+            close_all(fds)
+            program = start.request.executable or start.request.argv[0]
+            start.answer.set_result(failure(explain_launch(OSError(errno.EMFILE, ""), program, start.request)))
+        else:
+            self._begin(start, number, pid, started, fds[0] if fds else -1)
+
+    def _begin(self, start: Start, number: int, pid: int, started: float, pidfd: int) -> None:
+        """Note that a child has started, and answer who asked for it."""
+        self._last = max(self._last, number)
+        pipes = start.made.readers
+        start.has_begun = True
+        spawned = Spawned(ChildId(number), pid, started, pipes.get(1), pipes.get(2))
+        self._children[spawned.child] = _Child(spawned, start.request.label, pidfd, lent_pipes(pipes))
+        start.answer.set_result(spawned)
 
     def _on_failed(self, fields: Sequence[Any], _: list[int]) -> None:
         serial, step, number = fields
-        answer, request = self._answers.get(serial), self._requests.get(serial)
-        if answer is None or request is None or answer.done():
-            return
-        if step == "launch":
-            program = request.executable or request.argv[0]
-            if not _is_exact(request):
-                program = find_program(program, request.env, request.cwd)
-            answer.set_result(_failure(explain_launch(OSError(number, ""), program, request)))
-        else:
-            answer.set_result(SpawnFailure(explain_step(step, number, request), number))
+        start = self._starts.get(serial)
+        if start is not None and not start.answer.done():
+            start.answer.set_result(explain(step, number, start.request))
 
     def _on_synced(self, fields: Sequence[Any], _: list[int]) -> None:
         synced = self._syncs.pop(fields[0], None)
         if synced is not None and not synced.done():
             synced.set_result(None)
+
+    # -- ends ---------------------------------------------------------------------------------------------------
 
     def _release(self, answers: Iterable[Spawned | SpawnFailure]) -> None:
         """Tell the ends of children whose caller knows them from now on."""
@@ -318,30 +282,98 @@ class KeeperSpawner:
             asyncio.get_running_loop().call_soon(self._on_exits, ended)
 
     def _on_exits_told(self, fields: Sequence[Any], _: list[int]) -> None:
-        batch = []
-        for number, code in fields[0]:
-            child = self._children.get(ChildId(number))
-            if child is None:  # nobody was told of it
+        for number, _code in fields[0]:
+            if number not in self._children:  # nobody was told of it, or it is done with
                 self._link.send(("acknowledge", number))
+        self._take_exits(fields[0])
+
+    def _take_exits(self, exits: Sequence[tuple[int, int | None]]) -> None:
+        batch = []
+        for number, code in exits:
+            child = self._children.get(ChildId(number))
+            if child is None or child.is_told:
                 continue
-            if child.is_told:
-                continue
-            if child.pidfd >= 0:
-                os.close(child.pidfd)
-                child.pidfd = -1
-            child.exited = Exited(ChildId(number), child.spawned.pid, code)
+            self._close_pidfd(child)
+            child.exited = child.exited or Exited(ChildId(number), child.spawned.pid, code)
             if child.is_answered:
                 child.is_told = True
                 batch.append(child.exited)
         if batch:
             self._on_exits(batch)
 
+    def _close_pidfd(self, child: _Child) -> None:
+        if child.pidfd >= 0:
+            if child.is_watched:
+                asyncio.get_running_loop().remove_reader(child.pidfd)
+            os.close(child.pidfd)
+            child.pidfd, child.is_watched = -1, False
 
-def _is_exact(request: SpawnRequest) -> bool:
-    """Tell whether the keeper has to fork for it: then the program is looked up with the rights of its user."""
-    is_plain = request.credentials is None and request.umask is None and not request.limits
-    return not is_plain or request.listen_pid
+    # -- another keeper -----------------------------------------------------------------------------------------
 
+    def is_alone(self) -> None:
+        """Look after the children without a keeper: it died. What is asked for waits for :meth:`move`."""
+        self._is_home = False
+        self._alone_at = _orphans.now()
+        loop = asyncio.get_running_loop()
+        for child in self._children.values():
+            if child.pidfd >= 0:
+                child.is_watched = True
+                loop.add_reader(child.pidfd, self._ended_alone, child)
 
-def _failure(error: SpawnError) -> SpawnFailure:
-    return SpawnFailure(str(error), error.errno)
+    async def move(self) -> None:
+        """Give all that the keeper before held to the one that the link leads to now, and go on with that.
+
+        Without effect when that one is gone, too.
+        """
+        for name, (number, metadata, fd) in list(self._stored.items()):
+            self._link.send(("store", name, number, metadata), [fd])
+        self._link.send(("state", dict(self._state)))
+        await self._find_starts()
+        for n, child in enumerate(list(self._children.values())):
+            if child.spawned.child in self._children:
+                self._hand_over(child)
+            if n % _SLICE == 0:
+                await asyncio.sleep(0)
+        self._link.send(("attach", self._last))
+        if self._link.is_lost or not self._is_open:
+            return
+        self._is_home = True
+        for child in self._children.values():
+            if child.is_watched:
+                asyncio.get_running_loop().remove_reader(child.pidfd)
+                child.is_watched = False
+        for serial in self._syncs:
+            self._link.send(("sync", serial))
+        for serial, start in list(self._starts.items()):
+            if not start.answer.done():
+                self._send_start(serial, start)
+
+    async def _find_starts(self) -> None:
+        """Answer those whose children the keeper had started, but could not tell of."""
+        lost = {serial: start for serial, start in self._starts.items() if start.sent_at and not start.answer.done()}
+        if not lost:
+            return
+        wanted = {serial: start.wanted() for serial, start in lost.items()}
+        known = {child.spawned.pid for child in self._children.values()}
+        for serial, found in (await _orphans.find(wanted, known, self._alone_at)).items():
+            self._begin(lost[serial], self._last + 1, found.pid, found.started, found.pidfd)
+        for start in lost.values():
+            start.sent_at = 0.0
+
+    def _hand_over(self, child: _Child) -> None:
+        pipes = {number: fd for number, pipe in child.pipes.items() if (fd := pipe.duplicate()) is not None}
+        facts = {
+            "pid": child.spawned.pid,
+            "started": child.spawned.started,
+            "label": child.label,
+            "alive": child.pidfd >= 0,
+            "exit_code": None if child.exited is None else child.exited.exit_code,
+            "pipes": list(pipes),
+        }
+        pidfds = [child.pidfd] if child.pidfd >= 0 else []
+        self._link.send(("adopt", child.spawned.child, facts), [*pidfds, *pipes.values()])
+        close_all(pipes.values())
+
+    def _ended_alone(self, child: _Child) -> None:
+        code = exitcodes.of_stranger(child.pidfd, child.spawned.pid)
+        self._take_exits([(child.spawned.child, code)])

@@ -46,6 +46,22 @@ def configure(level: str = "info", output: str = "-", config: str | None = None,
     logging.getLogger("circus").setLevel(level.upper() if level.lower() in LEVELS else logging.INFO)
 
 
+def show_pid(pid: int) -> None:
+    """Show *pid* as circusd's from now on."""
+    for name in _LOGGERS:
+        for handler in logging.getLogger(name).handlers:
+            if handler.name == _NAME and handler.formatter is not None:
+                handler.setFormatter(_formatter(handler.formatter.datefmt, pid))
+
+
+def file_descriptor() -> int | None:
+    """Return the descriptor of the file that circusd logs to, ``None`` when it logs elsewhere."""
+    for handler in logging.getLogger("circus").handlers:
+        if handler.name == _NAME and isinstance(handler, logging.FileHandler) and handler.stream is not None:
+            return handler.stream.fileno()
+    return None
+
+
 def reopen_logs() -> None:
     """Open every log file anew whose path is no longer the file that is open, as rotation expects after a move.
 
@@ -109,8 +125,12 @@ def _handler(output: str, pid: int) -> logging.Handler:
         fix = "write - for standard error, or a path in a directory that is there and writable"
         raise ConfigError("circus", "logoutput", output, why=why, fix=fix) from exc
     time_format = _SYSLOG_TIME if output.startswith("syslog://") else _TIME
-    handler.setFormatter(logging.Formatter(_FORMAT, time_format, defaults={"circusd": pid}))
+    handler.setFormatter(_formatter(time_format, pid))
     return handler
+
+
+def _formatter(time_format: str | None, pid: int) -> logging.Formatter:
+    return logging.Formatter(_FORMAT, time_format, defaults={"circusd": pid})
 
 
 def _syslog(output: str) -> logging.Handler:

@@ -49,6 +49,11 @@ class Notifier:
         """Tell that circusd is up, and by which pid."""
         self._send("READY=1", f"MAINPID={self._pid}")
 
+    def moved(self, pid: int) -> None:
+        """Tell that circusd has another pid from now on."""
+        self._pid = pid
+        self._send(f"MAINPID={pid}")
+
     def reloading(self) -> None:
         """Tell that the configuration is read anew; :meth:`ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

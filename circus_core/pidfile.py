@@ -41,8 +41,7 @@ class PidFile:
             owner = _old_style_owner(fd)
             if owner is not None:
                 raise self._taken(owner)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            write_pid(fd, os.getpid())
             os.fchmod(fd, 0o644)
         except OSError as exc:
             os.close(fd)
@@ -104,6 +103,12 @@ class PidFile:
             errno.EROFS: ("the file system is read-only", "write a path elsewhere, as in /run"),
         }.get(exc.errno or 0, (exc.strerror or str(exc), "write another path"))
         return ConfigError("circus", "pidfile", self.path, why=why, fix=fix)
+
+
+def write_pid(fd: int, pid: int) -> None:
+    """Write *pid* in place of what the open file holds."""
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{pid}\n".encode(), 0)
 
 
 def _is_at(path: str, fd: int) -> bool:

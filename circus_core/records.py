@@ -120,6 +120,7 @@ class ArbiterRecord:
     end: End | None = None
     reloads: tuple[ReloadRecord, ...] = ()
     recovery: Recovery = field(default_factory=Recovery)
+    keeper_replacements: Recovery = field(default_factory=Recovery)
 
 
 def dump(record: Any) -> bytes:

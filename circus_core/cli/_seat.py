@@ -9,17 +9,21 @@ import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from circus_core import log
+from circus_core._descriptors import raise_nofile_limit
+from circus_core.cli._next_keeper import NextKeeper
 from circus_core.direct import DirectSpawner
 from circus_core.keeper.arbiters import VARIABLE
 from circus_core.keeper.start import become_keeper
 from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.notify import Notifier
-from circus_core.pidfile import PidFile
+from circus_core.pidfile import PidFile, write_pid
 from circus_core.spawner import Spawner
 
 _PIDFILE: Final = "pidfile"
 _NOTIFY: Final = "notify"
+_LOG: Final = "log"
 _ARBITER: Final = "circus-arbiter"  #: its name in lists of processes; circusd is the keeper
 
 
@@ -38,8 +42,17 @@ class Seat(Protocol):
     def detach(self) -> None:
         """Let go of the terminal."""
 
-    def ready(self) -> None:
-        """Tell that the arbiter serves."""
+    def on_moved(self, receive: Callable[[int], object]) -> None:
+        """Have *receive* called with its pid when another process becomes circusd to everybody else."""
+
+    def keep_log(self) -> None:
+        """Tell that log files were opened."""
+
+    def ready(self, heartbeat: float) -> None:
+        """Tell that the arbiter serves.
+
+        :param heartbeat: seconds after which one that does not answer is replaced, 0 for never
+        """
 
 
 class AloneSeat:
@@ -55,22 +68,31 @@ class AloneSeat:
     def detach(self) -> None:
         """Nobody else has the terminal."""
 
-    def ready(self) -> None:
+    def on_moved(self, receive: Callable[[int], object]) -> None:
+        """We are circusd for good."""
+
+    def keep_log(self) -> None:
+        """Nobody else logs."""
+
+    def ready(self, heartbeat: float) -> None:
         """Nobody waits for it."""
 
 
 class KeeperSeat:
     """The keeper is circusd, and passes on what comes to it.
 
-    :param pid: the keeper's
-    :param heartbeat: seconds after which an arbiter that does not answer is replaced, 0 for never
+    :param born_nofile: limits of descriptors, soft and hard, that children get
     """
 
-    def __init__(self, link: KeeperLink, pid: int, *, heartbeat: float) -> None:
-        self.pid = pid
+    def __init__(self, link: KeeperLink, born_nofile: tuple[int, int]) -> None:
+        self.pid = link.pid
         self.spawner: KeeperSpawner = KeeperSpawner(link)
         self._link = link
-        self._heartbeat = heartbeat
+        self._heartbeat: float | None = None
+        self._notifier: Notifier | None = None
+        self._on_moved: Callable[[int], object] = lambda pid: None
+        self._next = NextKeeper(link, self.spawner, born_nofile, self._moved)
+        link.ends_with_process = True
         name_process(_ARBITER)
 
     def on_signal(self, receive: Callable[[int], object]) -> None:
@@ -81,17 +103,47 @@ class KeeperSeat:
         self._link.send(("detach",), [null])
         os.close(null)
 
-    def ready(self) -> None:
-        self._link.send(("ready", self._heartbeat))
+    def on_moved(self, receive: Callable[[int], object]) -> None:
+        self._on_moved = receive
+
+    def ready(self, heartbeat: float) -> None:
+        self._heartbeat = heartbeat
+        self._link.send(("ready", heartbeat))
 
     def hand_over(self, notifier: Notifier, pidfile: PidFile | None) -> None:
         """Give the keeper what has to stay when this process is gone."""
+        self._notifier = notifier
+        self.keep_log()
         sock = notifier.relay(lambda text: self._link.send(("notify", text)), self.pid)
         if sock is not None:
             with sock:
                 self.spawner.store_fd(_NOTIFY, sock.fileno())
         if pidfile is not None:
             self.spawner.store_fd(_PIDFILE, pidfile.fileno(), pidfile.path)
+
+    def keep_log(self) -> None:
+        """Have the keeper log to the file that we log to; without one it uses standard error."""
+        fd = log.file_descriptor()
+        if fd is None:
+            self.spawner.drop_fd(_LOG)
+        else:
+            self.spawner.store_fd(_LOG, fd)
+
+    def _moved(self, pid: int) -> None:
+        """Take another keeper for circusd from now on."""
+        self.pid = pid
+        log.show_pid(pid)
+        if _PIDFILE in self.spawner.stored_fds():
+            fd = self.spawner.fetch_fd(_PIDFILE)
+            try:
+                write_pid(fd, pid)
+            finally:
+                os.close(fd)
+        if self._notifier is not None:
+            self._notifier.moved(pid)
+        if self._heartbeat is not None:
+            self._link.send(("ready", self._heartbeat))
+        self._on_moved(pid)
 
     def pidfile(self) -> PidFile | None:
         """Return the pidfile that the arbiter before gave the keeper."""
@@ -105,8 +157,8 @@ class Successor(KeeperSeat):
     :param reason: how that one ended
     """
 
-    def __init__(self, link: KeeperLink, pid: int, *, heartbeat: float, reason: str) -> None:
-        super().__init__(link, pid, heartbeat=heartbeat)
+    def __init__(self, link: KeeperLink, born_nofile: tuple[int, int], *, reason: str) -> None:
+        super().__init__(link, born_nofile)
         self.reason = reason
         self.spawner.load()
 
@@ -120,7 +172,7 @@ def name_process(name: str) -> None:
         pass
 
 
-def successor(*, heartbeat: float) -> Successor | None:
+def successor() -> Successor | None:
     """Return the seat that a keeper gives this process, ``None`` when it was started otherwise.
 
     :raises KeeperError: the keeper does not answer
@@ -130,7 +182,7 @@ def successor(*, heartbeat: float) -> Successor | None:
         return None
     link = KeeperLink(socket.socket(fileno=int(number)), _command())
     facts = link.greet()
-    return Successor(link, facts["pid"], heartbeat=heartbeat, reason=facts["reason"])
+    return Successor(link, raise_nofile_limit(), reason=facts["reason"])
 
 
 def can_have_keeper() -> bool:
@@ -142,7 +194,7 @@ def can_have_keeper() -> bool:
     return hasattr(os, "memfd_create") and hasattr(select, "poll")
 
 
-def split(born_nofile: tuple[int, int], *, heartbeat: float) -> KeeperSeat:
+def split(born_nofile: tuple[int, int]) -> KeeperSeat:
     """Turn this process into the keeper, and return in a child of it that is its first arbiter.
 
     Call it while there is one thread, and after all that both are to have: limits, umask, working directory.
@@ -157,9 +209,9 @@ def split(born_nofile: tuple[int, int], *, heartbeat: float) -> KeeperSeat:
         become_keeper([*map(str, (theirs.fileno(), arbiter, 1, soft, hard)), *sys.argv])
     theirs.close()
     os.setsid()
-    link = KeeperLink(ours, _command())
+    link = KeeperLink(ours, _command(), keeper)
     link.introduce()
-    return KeeperSeat(link, keeper, heartbeat=heartbeat)
+    return KeeperSeat(link, born_nofile)
 
 
 def _command() -> list[str]:

@@ -25,7 +25,7 @@ from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
 from circus_core.daemonize import Daemonizer, daemonize
 from circus_core.direct import DirectSpawner
-from circus_core.errors import CircusError, ConfigErrors
+from circus_core.errors import CircusError, ConfigErrors, KeeperError
 from circus_core.estate import Estate
 from circus_core.hooks import Hooks
 from circus_core.machine import machine_problems
@@ -38,7 +38,6 @@ from circus_core.services import logger
 from circus_core.stevedore_loader import load as load_by_stevedore
 
 _DESCRIPTION: Final = "Run and watch the processes and sockets that an ini file describes."
-_HEARTBEAT: Final = 60.0  #: seconds after which an arbiter that does not answer is replaced
 _EPILOG: Final = "circusctl drives the daemon; `circusctl --help` lists what it can do."
 
 
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _check(args)
     daemonizer = None
     try:
-        seat = successor(heartbeat=_HEARTBEAT)
+        seat = successor()
         if seat is not None:
             _take_over(args, seat)
             return 0
@@ -87,8 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         help="an ini, JSON or YAML file for Python's logging, in place of the other two",
     )  # fmt: skip
     parser.add_argument(
-        "--keeper", action=argparse.BooleanOptionalAction, default=bool(os.environ.get("CIRCUSD_KEEPER")),
-        help="have a process of its own keep the processes, so that they outlive a crash (default: off)",
+        "--keeper", action=argparse.BooleanOptionalAction, default=None,
+        help="have a small process of its own keep the processes, so that they outlive a crash of the rest (default: "
+        "where the system can)",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -157,11 +157,11 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
             registry=registry,
             hooks=hooks,
             load=read_checked,
-            reopen_logs=log.reopen_logs,
+            reopen_logs=partial(_reopen_logs, seat),
             on_stopping=notifier.stopping,
             faces=DaemonFaces(),
         )
-        asyncio.run(_serve(daemon, seat, notifier, daemonizer))
+        asyncio.run(_serve(daemon, seat, notifier, daemonizer, heartbeat=circus.heartbeat_timeout))
 
 
 def _take_seat(
@@ -171,8 +171,10 @@ def _take_seat(
     notifier: Notifier,
     pidfile: PidFile | None,
 ) -> Seat:
-    if args.keeper and can_have_keeper():
-        seat = split(born_nofile, heartbeat=_HEARTBEAT)
+    if args.keeper and not can_have_keeper():
+        raise KeeperError("--keeper: this system has no pidfd (Linux 5.3 has); leave it out")
+    if args.keeper is not False and can_have_keeper():
+        seat = split(born_nofile)
         seat.hand_over(notifier, pidfile)
         return seat
     return AloneSeat(
@@ -189,7 +191,6 @@ def _take_over(args: argparse.Namespace, seat: Successor) -> None:
     """Go on where the arbiter before died; the file is not read, it may have changed since."""
     notifier = Notifier()
     mark_inherited_cloexec()
-    raise_nofile_limit()
     estate = Estate(seat.spawner)
     left = estate.read(seat.reason)
     if left is None:  # it had not begun
@@ -209,13 +210,13 @@ def _take_over(args: argparse.Namespace, seat: Successor) -> None:
         registry=registry,
         hooks=hooks,
         load=partial(_read_checked, args, hooks),
-        reopen_logs=log.reopen_logs,
+        reopen_logs=partial(_reopen_logs, seat),
         on_stopping=notifier.stopping,
         faces=DaemonFaces(),
         estate=estate,
         left=left,
     )
-    asyncio.run(_serve(daemon, seat, notifier, None))
+    asyncio.run(_serve(daemon, seat, notifier, None, heartbeat=circus.heartbeat_timeout))
     if pidfile is not None:
         pidfile.release()
 
@@ -241,7 +242,14 @@ def _pidfile(path: str | None) -> Iterator[PidFile | None]:
             pidfile.release()
 
 
-async def _serve(daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Daemonizer | None) -> None:
+def _reopen_logs(seat: Seat) -> None:
+    log.reopen_logs()
+    seat.keep_log()
+
+
+async def _serve(
+    daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Daemonizer | None, *, heartbeat: float
+) -> None:
     def ready() -> None:
         # What was imported stays: a full collection would look through all of it, and hold up everybody for 20 ms.
         gc.freeze()
@@ -251,7 +259,7 @@ async def _serve(daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Dae
             seat.detach()
             daemonizer.ready()
         notifier.ready()
-        seat.ready()
+        seat.ready(heartbeat)
         signals.ready()
 
     signals = SignalHandler(
@@ -265,6 +273,7 @@ async def _serve(daemon: Daemon, seat: Seat, notifier: Notifier, daemonizer: Dae
         },
     )
     seat.on_signal(signals.receive)
+    seat.on_moved(daemon.keeper_replaced)
     try:
         await daemon.run(ready)
     finally:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final
 
+from circus_core.keeper import exitcodes
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.wire import TO_KEEPER, Channel, ClosedError, Message, WireError, close_all
@@ -21,6 +22,7 @@ VARIABLE: Final = "CIRCUS_KEEPER"
 START_LIMIT: Final = 120.0  #: seconds that an arbiter that takes over may need
 FIRST_DELAY: Final = 0.5  #: seconds before the second try in a row
 LONGEST_DELAY: Final = 30.0
+_LAST_STEPS: Final = 1.0  #: seconds that an arbiter has to end once its channel is closed
 _CHANNEL: Final = 3  # its descriptor number in an arbiter
 
 
@@ -100,7 +102,7 @@ class Nursery:
         self._listen(arbiter)
         if not is_child:
             arbiter.pidfd = os.pidfd_open(pid)
-            self._loop.watch(arbiter.pidfd, select.POLLIN, lambda _: self.ended(pid, None))
+            self._loop.watch(arbiter.pidfd, select.POLLIN, lambda _: self._stranger_ended(arbiter))
         return arbiter
 
     def start(self, command: Sequence[str], role: Role) -> Arbiter:
@@ -136,6 +138,7 @@ class Nursery:
             return False
         self._hear(arbiter)
         del self._by_pid[pid]
+        self._loop.forget(f"end {pid}")
         arbiter.exit_code = exit_code
         self._hang_up(arbiter)
         arbiter.channel.close()
@@ -150,6 +153,9 @@ class Nursery:
         """See to it that what could not be sent at once is sent later."""
         if arbiter.is_connected and arbiter.channel.is_blocked:
             self._loop.watch(arbiter.channel.fileno(), select.POLLIN | select.POLLOUT, lambda _: self._flush(arbiter))
+
+    def _stranger_ended(self, arbiter: Arbiter) -> None:
+        self.ended(arbiter.pid, exitcodes.of_stranger(arbiter.pidfd, arbiter.pid))
 
     def _listen(self, arbiter: Arbiter) -> None:
         self._loop.watch(arbiter.channel.fileno(), select.POLLIN, lambda _: self._hear(arbiter))
@@ -176,8 +182,10 @@ class Nursery:
         except ClosedError:
             self._hang_up(arbiter)
             if not arbiter.leaves:
-                arbiter.kill()  # without a channel it is none
+                # Without a channel it is none; but it may be about to end, and its exit code tells why.
+                self._loop.at(f"end {arbiter.pid}", _LAST_STEPS, arbiter.kill)
             elif not arbiter.is_child:
+                _await_end(arbiter.pidfd)
                 self.ended(arbiter.pid, None)
         except WireError as exc:
             log("ERROR", f"the arbiter (pid {arbiter.pid}) is not understood: {exc}")
@@ -188,3 +196,10 @@ class Nursery:
         if arbiter.is_connected:
             arbiter.is_connected = False
             self._loop.ignore(arbiter.channel.fileno())
+
+
+def _await_end(pidfd: int) -> None:
+    """Wait for the end of a process that is about to end: who waits for the keeper waits for it too."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll(_LAST_STEPS * 1000)

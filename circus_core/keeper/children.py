@@ -122,7 +122,6 @@ class Children:
     def adopt(self, number: int, facts: dict[str, Any], fds: list[int]) -> None:
         """Take over a child of a keeper that died; *fds* are its pidfd and its pipes."""
         child = Child(number, facts["pid"], facts["started"], facts["label"], {})
-        self._last = max(self._last, number)
         self._known[number] = child
         if facts["alive"]:
             child.pidfd = fds[0]
@@ -131,6 +130,10 @@ class Children:
         else:
             child.has_exited, child.exit_code = True, facts["exit_code"]
         child.pipes = dict(zip(facts["pipes"], fds[1 if facts["alive"] else 0 :], strict=True))
+
+    def begin_after(self, last: int) -> None:
+        """Give no child a number up to *last*: the keeper before had them."""
+        self._last = max(self._last, last)
 
     def abandon_starts(self) -> None:
         """End what nobody waits for any more, unless it runs its program already: then it is a child like others."""
@@ -160,21 +163,18 @@ class Children:
         self, spec: dict[str, Any], fds: Sequence[int], pipes: dict[int, int], opened: ExitStack
     ) -> dict[int, int]:
         """Return number in the child to descriptor of ours; what is opened for the child alone closes with *opened*."""
+        if len(fds) < spec["passed"]:  # the kernel gave us fewer than were sent
+            raise OSError(24, "too many open files")
+        for number, source in spec["pipes"].items():
+            pipes[number] = self._out_of_the_way(fds[source])
         wanted = {}
         for number, source in spec["fds"].items():
             if source == "null":
                 wanted[number] = self._null
-            elif source == "pipe":
-                reader, wanted[number] = os.pipe()
-                opened.callback(os.close, wanted[number])
-                pipes[number] = self._out_of_the_way(reader)
-                os.set_blocking(pipes[number], False)
             elif isinstance(source, str):
                 wanted[number] = self._stored(source.removeprefix("stored:"))
-            elif source < len(fds):
+            else:
                 wanted[number] = fds[source]
-            else:  # the kernel gave us fewer than were sent
-                raise OSError(24, "too many open files")
         # Move each whose number another one takes in the child, so that the order does not matter.
         above = max(wanted, default=2) + 1
         for number, fd in wanted.items():
@@ -184,12 +184,9 @@ class Children:
         return wanted
 
     def _out_of_the_way(self, fd: int) -> int:
-        """Move a descriptor that stays for long above the limit of children, so that the numbers below are free."""
-        if self._born[0] == self._ours[0]:
-            return fd
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self._born[0])
-        os.close(fd)
-        return moved
+        """Duplicate a descriptor for long, above the limit of children, so that the numbers below are free."""
+        above = 3 if self._born[0] == self._ours[0] else self._born[0]
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above)
 
     def _is_plain(self, spec: dict[str, Any], wanted: dict[int, int]) -> bool:
         is_exact = spec["limits"] or spec["listen_pid"] or spec["umask"] is not None
@@ -299,8 +296,10 @@ def _be_child(spec: dict[str, Any], errors: int) -> None:
     except become.StepError as exc:
         report = exc.step, exc.number
     finally:
-        os.write(errors, marshal.dumps(report))
-        os._exit(127)
+        try:
+            os.write(errors, marshal.dumps(report))
+        finally:
+            os._exit(127)
 
 
 def _is_readable(fd: int) -> bool:

@@ -135,7 +135,8 @@ class Keeper:
     def _sync(self, arbiter: Arbiter, serial: int) -> None:
         self._say(arbiter, ("synced", serial))
 
-    def _attach(self, arbiter: Arbiter) -> None:
+    def _attach(self, arbiter: Arbiter, last: int) -> None:
+        self._children.begin_after(last)
         arbiter.is_attached = True
         ended = [child for child in self._children.known(0) if child.has_exited]
         if ended:
@@ -188,8 +189,7 @@ class Keeper:
         pidfd = _pidfd(child)
         fds = [pidfd] if pidfd >= 0 else []
         try:
-            message = ("spawned", serial, child.number, child.pid, child.started, pidfd >= 0)
-            self._tell(message, [*fds, *child.pipes.values()])
+            self._tell(("spawned", serial, child.number, child.pid, child.started, pidfd >= 0), fds)
         finally:
             close_all(fds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from typing import Final
 
@@ -10,11 +11,15 @@ _target: Final = [2]
 
 
 def log(level: str, text: str) -> None:
-    """Write one line; a log that takes nothing is no reason to stop."""
+    """Write one line; a log that takes nothing, or nothing now, is no reason to stop."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S")
     line = f"{moment} circus[{os.getpid()}] [{level}] keeper: {text}\n"
+    poll = select.poll()
+    poll.register(_target[0], select.POLLOUT)
     try:
-        os.write(_target[0], line.encode(errors="backslashreplace"))
+        # A pipe that takes something takes as much as is atomic.
+        if poll.poll(0):
+            os.write(_target[0], line.encode(errors="backslashreplace")[: select.PIPE_BUF])
     except OSError:
         pass
 

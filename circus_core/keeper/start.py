@@ -11,6 +11,9 @@ from typing import Final, NoReturn
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _FLAGS: Final = ("-I", "-S", "-E")
 
+PROGRAM: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
+"""What a keeper has among the words of its command."""
+
 
 def become_keeper(words: Sequence[str]) -> NoReturn:
     """Execute the keeper in this process; *words* are its arguments.
@@ -18,8 +21,7 @@ def become_keeper(words: Sequence[str]) -> NoReturn:
     What orphans this process inherits outlives the change of program, so the keeper needs no way to ask for it.
     """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    os.execv(sys.executable, [sys.executable, *_FLAGS, program, *words])
+    os.execv(sys.executable, [sys.executable, *_FLAGS, PROGRAM, *words])
 
 
 def command(words: Sequence[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Messages between an arbiter and the keeper: datagrams with descriptors beside them. See ``docs/keeper-protocol``."""
+"""Messages between an arbiter and the keeper: datagrams with descriptors beside them.
+
+``docs/reference/keeper-protocol.md`` tells what each means.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,8 @@ TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {
     "list_children": (int,),  # the next page, after this child
     "list_descriptors": (str,),  # the next page, after this name
     "list_states": (str,),  # the next page, after this name
-    "attach": (),  # from now on tell of ends and signals
-    "spawn": (int, dict),  # serial, what to run
+    "attach": (int,),  # from now on tell of ends and signals; no child gets a number up to this one
+    "spawn": (int, dict),  # serial, what to run; the descriptors that it refers to beside
     "acknowledge": (int,),  # child
     "store": (str, int, str),  # name, number in children, metadata; the descriptor beside
     "drop": (str,),  # name
@@ -55,7 +58,7 @@ TO_ARBITER: Final[dict[str, tuple[type, ...]]] = {
     "children": (list, bool),  # records, whether there are more; pidfds and pipes beside
     "descriptors": (list, bool),  # (name, number, metadata), whether there are more; descriptors beside
     "states": (dict, bool),  # name to blob, whether there are more
-    "spawned": (int, int, int, float, bool),  # serial, child, pid, Unix time; pidfd, if it has one, and pipes beside
+    "spawned": (int, int, int, float, bool),  # serial, child, pid, Unix time, whether its pidfd is beside
     "failed": (int, str, int),  # serial, step, errno
     "synced": (int,),  # serial
     "exits": (list,),  # (child, exit code)

@@ -154,6 +154,7 @@ class FakeArbiter:
     pubsub_endpoint = "tcp://127.0.0.1:5556"
     is_stopping = False
     recovery = Recovery()
+    keeper_replacements = Recovery()
 
     def __init__(self, *watchers: FakeWatcher, config: CircusConfig | None = None) -> None:
         self.config = config or CircusConfig()

@@ -237,6 +237,9 @@ class Daemon:
             complaint = ""
         except subprocess.TimeoutExpired:
             complaint = f"circusd did not end within {self.end_timeout:g}s of TERM; its log: {self.log[-3000:]}"
+            self._child.send_signal(signal.SIGSTOP)  # keeper and arbiter would start each other again
+            for process in psutil.Process(self.pid).children(recursive=True):
+                process.kill()
             self._child.kill()
             self._child.wait()
         _, left = psutil.wait_procs(children, timeout=5)

@@ -28,7 +28,8 @@ class Status(Command[StatusArgs]):
     a name ``status``, the state, which stands in place of ``ok``. With ``long`` there is ``watchers`` too, name to
     ``state since numprocesses processes reason last_exit last_error retries next_try restarts output_lost
     output_errors``; times are Unix times. When an arbiter died and another one took over there is ``recovered``: the
-    ``count``, ``time`` of the last one, ``reason``. When output was lost there is ``output_lost``, name to bytes.
+    ``count``, ``time`` of the last one, ``reason``. ``keeper_replaced`` tells the same of the keeper. When
+    output was lost there is ``output_lost``, name to bytes.
     """
 
     name = "status"
@@ -46,6 +47,8 @@ class Status(Command[StatusArgs]):
             reply["output_lost"] = lost
         if arbiter.recovery.count:
             reply["recovered"] = asdict(arbiter.recovery)
+        if arbiter.keeper_replacements.count:
+            reply["keeper_replaced"] = asdict(arbiter.keeper_replacements)
         if args.long:
             reply["watchers"] = {watcher.name: _as_json(watcher) for watcher in watchers}
         return reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,6 +25,9 @@ ARBITER = "circus-arbiter"  #: the name of the process that thinks, where circus
 OFF = {"false", "no", "off", "0"}
 
 
+MOVED = re.compile(r"the keeper has pid (\d+) from now on")
+
+
 class Daemon(testing.Daemon):
     """Our own or the published ``circusd``, driven by clients that share nothing with it."""
 
@@ -34,6 +38,7 @@ class Daemon(testing.Daemon):
         self.flavour = flavour
         self._wire: Wire | None = None
         self._elsewhere = set(procs.descendants_of(os.getpid()))
+        self._has_moved = False
 
     # The program
 
@@ -160,7 +165,9 @@ class Daemon(testing.Daemon):
 
     def arbiters(self) -> list[int]:
         """Return the pids of its arbiters: one, but while they change; none where it is itself the arbiter."""
-        return [pid for pid in procs.children_of(self.pid) if procs.name_of(pid) == ARBITER and procs.is_alive(pid)]
+        orphans = procs.children_of(os.getpid()) if self._has_moved else []
+        pids = [pid for pid in (*procs.children_of(self.pid), *orphans) if pid not in self._elsewhere]
+        return [pid for pid in pids if procs.name_of(pid) == ARBITER and procs.is_alive(pid)]
 
     @property
     def arbiter(self) -> int:
@@ -172,6 +179,26 @@ class Daemon(testing.Daemon):
         """Return the pids of the processes that ``circusd`` is the parent of, but its own."""
         own = self.arbiters()
         return [pid for pid in procs.children_of(self.pid) if pid not in own]
+
+    def kill_arbiter(self) -> int:
+        """Kill the process that thinks; return the pid of the next one, which need not serve yet."""
+        old = self.arbiter
+        os.kill(old, signal.SIGKILL)
+        return wait_for(lambda: next((pid for pid in self.arbiters() if pid != old), None), "another arbiter", 20)
+
+    def kill_keeper(self) -> int:
+        """Kill ``circusd``; return its new pid, and drive that one from now on."""
+        assert self._child is not None
+        moves = len(MOVED.findall(self.log))
+        arbiter = self.arbiter
+        os.kill(self.pid, signal.SIGKILL)
+        self._child.wait()
+        moved = wait_for(lambda: MOVED.findall(self.log)[moves:], f"another keeper; log: {self.log[-2000:]}", 20)
+        self._has_moved = True
+        self.pid = int(moved[0])
+        self._child.pid, self._child.returncode = self.pid, None  # it came to us, as orphans do
+        assert self.arbiter == arbiter
+        return self.pid
 
     def kill(self) -> None:
         """End ``circusd`` with all that belongs to it so that nothing of it goes on, and nothing is put in order."""
@@ -226,7 +253,7 @@ class Daemon(testing.Daemon):
     def _sweep(self) -> None:
         if self._child is not None:
             if self._child.poll() is None:
-                self._child.kill()
+                self.kill()  # not one after the other: they would bring each other back
             self._child.wait()
         for pid in self.left_processes():
             procs.kill_quietly(pid)

@@ -72,16 +72,52 @@ def wraps_all() -> Spawner:
     return DirectSpawner(closes_fds=False, born_nofile=born_limit(), uses_posix_spawn=False)
 
 
-def with_keeper() -> Spawner:
-    """Return a Spawner with a keeper of its own, which ends when the Spawner is closed."""
+def start_keeper(*command: str) -> socket.socket:
+    """Start a keeper whose arbiter we are, and return the connection with it; it is nobody's child.
+
+    :param command: starts another program in its place
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    born = [str(number) for number in born_limit()]
-    command = start.command([str(theirs.fileno()), str(os.getpid()), "0", *born])
+    words = [str(number) for number in (theirs.fileno(), os.getpid(), 0, *born_limit())]
     with theirs:
-        subprocess.run(command, pass_fds=[theirs.fileno()], check=True)
-    link = KeeperLink(ours, [sys.executable, "-c", "raise SystemExit('a keeper of a test starts no arbiter')"])
+        subprocess.run([*command, *words] if command else start.command(words), pass_fds=[theirs.fileno()], check=True)
+    return ours
+
+
+def with_keeper(*command: str) -> KeeperSpawner:
+    """Return a Spawner with a keeper of its own, which ends when the Spawner is closed."""
+    arbiter = [sys.executable, "-c", "raise SystemExit('a keeper of a test starts no arbiter')"]
+    link = KeeperLink(start_keeper(*command), arbiter)
     link.greet()
     return KeeperSpawner(link)
+
+
+class Heir:
+    """Gives a Spawner another keeper each time that it loses one, as circusd does.
+
+    :param command: starts the first keeper, which may be another program
+    """
+
+    def __init__(self, *command: str) -> None:
+        self.deaths = 0
+        self._command = command
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def make(self) -> Spawner:
+        """Return the Spawner."""
+        self.spawner = with_keeper(*self._command)
+        self.link = self.spawner._link
+        self.link.on_lost = self._lost
+        return self.spawner
+
+    def _lost(self) -> None:
+        self.deaths += 1
+        self.spawner.is_alone()
+        self._tasks.append(asyncio.get_running_loop().create_task(self._replace()))
+
+    async def _replace(self) -> None:
+        await self.link.open_again(start_keeper(), 20.0)
+        await self.spawner.move()
 
 
 MAKERS: dict[str, Callable[[], Spawner]] = {
