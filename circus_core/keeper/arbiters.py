@@ -9,12 +9,15 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Final
 
 from circus_core.keeper import exitcodes
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.wire import TO_KEEPER, Channel, ClosedError, Message, WireError, close_all
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Final
 
 VARIABLE: Final = "CIRCUS_KEEPER"
 """What tells an arbiter the number of its channel's descriptor."""

@@ -14,7 +14,10 @@ import marshal
 import os
 import resource
 import sys
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 ENOENT, EPERM, EACCES, ENOMEM, ENOTDIR, EINVAL = 2, 1, 13, 12, 20, 22
 

@@ -11,11 +11,14 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, Final
 
 from circus_core.keeper import become, exitcodes
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.wire import close_all
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 PATIENCE: Final = 30.0
 """Seconds after which a child that neither runs its program nor failed is given up: a dead network file system."""

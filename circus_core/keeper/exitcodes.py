@@ -5,7 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
-from typing import Final
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Final
 
 # <linux/pidfd.h>, Linux 6.15: struct pidfd_info, of which the first 64 bytes are in every version.
 _GET_INFO: Final = 0xC040FF0B

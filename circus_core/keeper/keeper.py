@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Final
 
 from circus_core.keeper.arbiters import Arbiter, Nursery, Role
 from circus_core.keeper.children import Child, Children
@@ -15,6 +14,10 @@ from circus_core.keeper.log import log, log_to
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.succession import Succession
 from circus_core.keeper.wire import VERSION, Message, close_all
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import Final
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Final
 
 _target: Final = [2]
 

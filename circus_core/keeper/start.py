@@ -6,7 +6,10 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _FLAGS: Final = ("-I", "-S", "-E")

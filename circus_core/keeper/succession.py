@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from typing import Any, Final
 
 from circus_core.keeper.arbiters import FIRST_DELAY, LONGEST_DELAY, START_LIMIT, Arbiter, Nursery, Role
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 SETTLED: Final = 1.0  #: seconds after which an arbiter that serves counts as one that works
 _MISSES: Final = 2  #: heartbeats in a row

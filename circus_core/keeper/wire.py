@@ -13,7 +13,10 @@ import select
 import socket
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+
+TYPE_CHECKING = False  # to import typing takes longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 VERSION: Final = 1
 MAGIC: Final = b"CK"
@@ -27,7 +30,10 @@ _HEADER: Final = len(MAGIC) + 2  # the version, whether the body is in the first
 _FORMAT: Final = 2  # of marshal: the newest that every Python 3 reads and writes alike, without references
 _BUSY: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ETOOMANYREFS})
 
-Message = tuple[Any, ...]
+if TYPE_CHECKING:
+    Message = tuple[Any, ...]
+else:
+    Message = tuple
 """The name of an operation, then its fields, as ``OPERATIONS`` has them."""
 
 TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {

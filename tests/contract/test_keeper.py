@@ -143,3 +143,19 @@ def test_a_log_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
         log.log_to(2)
         os.close(reader)
         os.close(writer)
+
+
+def test_the_keeper_imports_little() -> None:
+    """It is on the way of every start of circusd."""
+    code = (
+        "import sys; program = {'__name__': 'program', '__file__': sys.argv[1]};"
+        "exec(open(sys.argv[1]).read(), program); program['find_package']();"
+        "import circus_core.keeper.keeper; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-E", "-c", code, start.PROGRAM], capture_output=True, text=True, check=True
+    )
+
+    names = set(done.stdout.split())
+    assert "circus_core.keeper.keeper" in names
+    assert not names & {"typing", "re", "logging", "asyncio", "ctypes", "json", "subprocess", "threading"}
