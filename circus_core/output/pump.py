@@ -187,10 +187,11 @@ class Pump:
         self._alarm.ring()
 
     def _run(self) -> None:
+        run_timers = partial(self._timers.run, PACE)
         while not self._is_stopping:
             for key, _ in self._ready(self._timers.wait()):
                 _try(key.data)
-            _try(partial(self._timers.run, PACE))
+            _try(run_timers)
         self._let_go()
 
     def _ready(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:

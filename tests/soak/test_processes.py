@@ -52,7 +52,7 @@ def settled(daemon: Daemon) -> Figures:
     lowest: list[Figures] = []
 
     def probe() -> bool:
-        lowest.append(figures(daemon.pid))
+        lowest.append(figures(daemon.pid, *daemon.arbiters()))
         return len(lowest) > 1 and lowest[-1] == lowest[-2]
 
     wait_for(probe, "circusd to come to rest", 60)
@@ -61,9 +61,10 @@ def settled(daemon: Daemon) -> Figures:
 
 @pytest.mark.differs("it is measured in other ways")
 @pytest.mark.timeout(900)
-def test_short_lived_processes_leave_nothing_behind(daemon: Daemon, is_full: bool) -> None:
+@pytest.mark.parametrize("seat", ["--no-keeper", "--keeper"])
+def test_short_lived_processes_leave_nothing_behind(daemon: Daemon, seat: str, is_full: bool) -> None:
     length = LENGTH if is_full else LENGTH / SHORTENED
-    daemon.start(*stack(daemon.home, round(A_MINUTE / 60 * (LIFE + 0.15)) + 3))
+    daemon.start(*stack(daemon.home, round(A_MINUTE / 60 * (LIFE + 0.15)) + 3), args=[seat])
     events = daemon.events()
     live(daemon, 6 * ROUND if is_full else ROUND)
     before = settled(daemon)
@@ -76,7 +77,7 @@ def test_short_lived_processes_leave_nothing_behind(daemon: Daemon, is_full: boo
     minutes = (time.monotonic() - started) / 60
     after = settled(daemon)
     spawned = sum(event.action == "spawn" for event in events.so_far())
-    print(f"{spawned} processes in {minutes:.1f} minutes; before: {before}; after: {after}")
+    print(f"{seat}: {spawned} processes in {minutes:.1f} minutes; before: {before}; after: {after}")
     assert spawned / minutes > A_MINUTE * 0.7
     assert after.descriptors == before.descriptors
     assert after.threads == before.threads

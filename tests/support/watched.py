@@ -17,12 +17,15 @@ class Figures:
     memory: int
 
 
-def figures(pid: int) -> Figures:
-    """Return the figures of a process."""
-    folder = Path(f"/proc/{pid}")
-    lines = (folder / "smaps_rollup").read_text().splitlines()
-    private = sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
-    return Figures(len(os.listdir(folder / "fd")), len(os.listdir(folder / "task")), private * 1024)
+def figures(*pids: int) -> Figures:
+    """Return the figures of some processes together."""
+    descriptors = threads = memory = 0
+    for folder in (Path(f"/proc/{pid}") for pid in pids):
+        descriptors += len(os.listdir(folder / "fd"))
+        threads += len(os.listdir(folder / "task"))
+        lines = (folder / "smaps_rollup").read_text().splitlines()
+        memory += sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
+    return Figures(descriptors, threads, memory * 1024)
 
 
 def lowest(samples: Sequence[Figures]) -> Figures:
