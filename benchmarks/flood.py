@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.peers import Circus, Peer, Writer
+from benchmarks.peers import Peer, Writer
 from benchmarks.running import Failed, Running, cpu_and_turns, running
 
 TOTAL = 256_000_000
 LINE = 100
+CROWD = 20
 TIMEOUT = 120.0
 VICTIMS = 30
 OLD_ENOUGH = 1.3  # seconds, as for the other replacements
@@ -57,7 +58,7 @@ class Flooding(Peer):
     :param folder: where the log is
     """
 
-    def __init__(self, peer: Peer, folder: Path, lines: int, total: int, limit: int = 0) -> None:
+    def __init__(self, peer: Peer, folder: Path, lines: int, total: int, *, limit: int = 0, copies: int = 1) -> None:
         self.name = peer.name  # type: ignore[misc]  # it stands for the other
         self.stop_signal = peer.stop_signal  # type: ignore[misc]
         self.log = folder / "flood.log"
@@ -65,6 +66,7 @@ class Flooding(Peer):
         self._lines = lines
         self._total = total
         self._limit = limit
+        self._copies = copies
 
     def version(self) -> str:
         return self._peer.version()
@@ -73,7 +75,8 @@ class Flooding(Peer):
         (home / "writer.py").write_text(WRITER)
         os.mkfifo(home / "go")
         command = f"{sys.executable} -I -S {home}/writer.py {home} w {self._lines} {self._total}"
-        return self._peer.configure_writer(home, program, count - 1, Writer(command, self.log, self._limit))
+        writer = Writer(command, self.log, self._limit, self._copies)
+        return self._peer.configure_writer(home, program, count - self._copies, writer)
 
     @contextmanager
     def asking(self, home: Path) -> Iterator[Callable[[], object] | None]:
@@ -111,34 +114,25 @@ def _wait_for_size(run: Running, path: Path) -> None:
 
 
 def crowd(peer: Peer) -> Samples:
-    """Return how many lines of twenty writers to one file are broken or missing."""
-    assert isinstance(peer, Circus)
-    with TemporaryDirectory(prefix="bench-") as folder, running(Crowd(peer, Path(folder)), 21) as run:
-        go(run.home)
-        path = Path(folder) / "flood.log"
-        _wait_for_size(run, path)
-        whole = path.read_bytes().split(b"\n").count(b"w " + b"x" * (LINE - 3))
-    return {"broken lines of 20 writers": [float(TOTAL // LINE - whole)]}
-
-
-class Crowd(Flooding):
-    """A peer with twenty writers to one file."""
-
-    def __init__(self, peer: Circus, folder: Path) -> None:
-        super().__init__(peer, folder, 8, TOTAL // 20)
-
-    def configure(self, home: Path, program: Path, count: int) -> list[str]:
-        command = super().configure(home, program, 2)
-        with open(home / "circus.ini", "a") as ini:
-            ini.write(f"numprocesses = {count - 1}\n")
-        return command
+    """Return how many lines of twenty writers to one file are broken or missing, and how many bytes are missing."""
+    with TemporaryDirectory(prefix="bench-") as folder:
+        flooding = Flooding(peer, Path(folder), 8, TOTAL // CROWD, copies=CROWD)
+        with running(flooding, CROWD + 1) as run:
+            go(run.home)
+            try:
+                _wait_for_size(run, flooding.log)
+            except Failed as exc:
+                print(exc, file=sys.stderr)
+            data = flooding.log.read_bytes()
+    whole = data.split(b"\n").count(b"w " + b"x" * (LINE - 3))
+    return {"broken lines of 20 writers": [float(TOTAL // LINE - whole)], "lost bytes": [float(TOTAL - len(data))]}
 
 
 def meanwhile(peer: Peer) -> Samples:
     """Return what asking and replacing take while a writer floods a file that is rotated."""
     with (
         TemporaryDirectory(prefix="bench-") as folder,
-        running(Flooding(peer, Path(folder), 1000, 0, ROTATED_AT), VICTIMS + 1) as run,
+        running(Flooding(peer, Path(folder), 1000, 0, limit=ROTATED_AT), VICTIMS + 1) as run,
         _flooding(run) as writer,
     ):
         victims = [child.pid for child in run.began if child.pid != writer]

@@ -292,9 +292,9 @@ ALL = [
     Metric(
         "crowd",
         "lines of twenty processes to one file, 12.8 MB each, 800 bytes a write, that are broken or missing",
-        {"broken lines of 20 writers": ""},
+        {"broken lines of 20 writers": "", "lost bytes": ""},
         crowd,
-        _is_circus,
+        _has("configure_writer"),
     ),
     Metric(
         "meanwhile",

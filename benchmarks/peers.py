@@ -38,11 +38,13 @@ class Writer:
     """A program whose output goes to a file.
 
     :param limit: bytes at which the file is rotated, one old one is kept; 0 for one that grows
+    :param copies: how many processes of it write to the file
     """
 
     command: str
     log: Path
     limit: int = 0
+    copies: int = 1
 
 
 class Peer(ABC):
@@ -132,7 +134,7 @@ class Circus(Peer):
         rotation = f"stdout_stream.max_bytes = {writer.limit}\nstdout_stream.backup_count = 1\n" * bool(writer.limit)
         with open(home / "circus.ini", "a") as ini:
             ini.write(
-                f"[watcher:flood]\ncmd = {writer.command}\n"
+                f"[watcher:flood]\ncmd = {writer.command}\nnumprocesses = {writer.copies}\n"
                 f"stdout_stream.class = FileStream\nstdout_stream.filename = {writer.log}\n{rotation}"
             )
         return command
@@ -210,7 +212,8 @@ class Supervisor(Peer):
         command = self.configure(home, program, count)
         with open(home / "supervisord.conf", "a") as conf:
             conf.write(
-                f"[program:flood]\ncommand = {writer.command}\nstderr_logfile = NONE\n"
+                f"[program:flood]\ncommand = {writer.command}\nstderr_logfile = NONE\nnumprocs = {writer.copies}\n"
+                "process_name = %(program_name)s_%(process_num)05d\n"
                 f"stdout_logfile = {writer.log}\nstdout_logfile_maxbytes = {writer.limit}\nstdout_logfile_backups = 1\n"
             )
         return command
@@ -284,9 +287,11 @@ class S6(Peer):
         folder = writer.log.with_suffix(".s6")
         keeper = f"s6-log n1 s{writer.limit or 2**28 - 1} {folder}"
         writer.log.symlink_to(folder / "current")
-        for place, run in ((service, writer.command), (service / "log", keeper)):
+        several = f"for n in $(seq {writer.copies}); do {writer.command} & done\nwait"
+        run = several if writer.copies > 1 else f"exec {writer.command}"
+        for place, script in ((service, run), (service / "log", f"exec {keeper}")):
             place.mkdir()
-            (place / "run").write_text(f"#!/bin/sh\nexec {run}\n")
+            (place / "run").write_text(f"#!/bin/sh\n{script}\n")
             (place / "run").chmod(0o755)
         return command
 
@@ -328,7 +333,7 @@ class BareLoop(Peer):
             "read, write = os.pipe()\n"
             "fcntl.fcntl(read, fcntl.F_SETPIPE_SZ, 1 << 20)\n"
             f"kept = [subprocess.Popen([{str(program)!r}]) for _ in range({count})]\n"
-            f"kept.append(subprocess.Popen({writer.command.split()!r}, stdout=write))\n"
+            f"kept += [subprocess.Popen({writer.command.split()!r}, stdout=write) for _ in range({writer.copies})]\n"
             "os.close(write)\n"
             "buffer = memoryview(bytearray(1 << 20))\n"
             f"with open({str(writer.log)!r}, 'wb', buffering=0) as file:\n"
