@@ -65,6 +65,7 @@ class Target:
         self._post = post
         self._writer: Writer | None = None
         self._is_stalled = False
+        self._done_at_stall = 0
         self._waiting: list[Callable[[], object]] = []
 
     def report(self) -> FaultReport:
@@ -157,10 +158,12 @@ class Target:
 
     def _queue(self, writer: Writer, chunk: Chunk) -> None:
         if self._is_stalled and writer.is_full():
-            self._guard.faults.lost(chunk.watcher, len(chunk.data))
-        else:
-            self._account.put(chunk)
-            writer.put(chunk)
+            if writer.done == self._done_at_stall:
+                self._guard.faults.lost(chunk.watcher, len(chunk.data))
+                return
+            self._is_stalled = False  # it writes again: from now on it is only slow
+        self._account.put(chunk)
+        writer.put(chunk)
 
     def _write(self, chunk: Chunk) -> None:
         rest = self._guard.write(chunk)
@@ -207,6 +210,7 @@ class Target:
             return
         self._guard.faults.failed(f"no write has returned for {STALL:g} s")
         if self.on_error is OnError.DROP:
+            self._done_at_stall = done
             self._resume(is_stalled=True)
         else:
             self._watch(writer)

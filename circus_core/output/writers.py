@@ -70,8 +70,9 @@ class Writer:
     def is_full(self) -> bool:
         """Whether it is full; when it is, *on_room* will be called."""
         with self._changed:
-            self._seen_full = self._bytes >= QUEUE_BYTES
-            return self._seen_full
+            is_full = self._bytes >= QUEUE_BYTES
+            self._seen_full |= is_full  # whoever saw it waits, also when another one finds room in the meantime
+            return is_full
 
     def end(self) -> None:
         """Do what is queued, then end the thread. What is not taken from now on is lost, not tried again."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 
+from circus_core.interfaces import Chunk
 from circus_core.output import FaultReport, OnError, Pump
+from circus_core.output.kernel import bytes_in
 from circus_core.output.lines import MAX_LINE
 from circus_core.output.writers import QUEUE_BYTES
 from circus_streams.file import FileStream
@@ -141,6 +144,44 @@ def test_a_stream_that_is_only_slow_loses_nothing(pump: Pump) -> None:
 
     wait_for(lambda: len(stream.data) == 100_000 * 90, "everything")
     assert pump.stats().lost == {}
+
+
+def test_a_stream_that_hung_and_is_slow_now_loses_nothing_more(pump: Pump) -> None:
+    stream = OneByOne()
+    target = pump.target(stream, name="web stdout")
+    pipe = Pipe(pump, target)
+    part = b"x" * 59_999 + b"\n"
+    while not target.is_full():
+        pipe.write(part)
+        finish(pump)
+    pipe.write(part)
+    wait_for(lambda: pump.stats().lost and not bytes_in(pipe.write_fd), "the loss")
+    lost = pump.stats().lost["web"]
+
+    stream.may.release()
+    wait_for(lambda: len(stream.chunks) == 1, "a write")
+    for _ in range(2):
+        pipe.write(part)
+        wait_for(lambda: not bytes_in(pipe.write_fd), "the pump to read it")
+    stream.may.release(1000)
+
+    wait_for(lambda: target.report().error is None, "the end of the fault")
+    pipe.write(b"last\n")
+    wait_for(lambda: stream.data.endswith(b"last\n"), "the last line")
+    assert pump.stats().lost == {"web": lost}
+    pipe.close()
+
+
+class OneByOne(Recorder):
+    """Each write waits until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = Semaphore(0)
+
+    def write(self, chunk: Chunk) -> None:
+        self.may.acquire()
+        super().write(chunk)
 
 
 def test_with_block_a_hung_stream_stops_the_process_and_loses_nothing(pump: Pump) -> None:
