@@ -14,7 +14,8 @@ from circus_core.output.kernel import BIG_PIPE, SMALL_PIPE, resize_pipe
 PACE: Final = 0.002  #: a pipe that has something again within so many seconds, again and again, is busy
 SLOW_PACE: Final = 0.02  #: seconds between two reads of a busy pipe that is far from full
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
-_EMPTY_READS: Final = 6  # so many in a row show that it is quiet again
+_SOON: Final = 0.0003  # seconds after which an empty pipe is read again, doubled each time
+_EMPTY_READS: Final = 9  # so many in a row show that it is quiet again
 _AIM: Final = 0.75  # of what it is known to hold is what a read shall find
 _FULL: Final = 0.94  # of it means that its writer may wait for room
 
@@ -62,6 +63,9 @@ class Pace:
         if self._streak >= _EMPTY_READS:
             self.is_busy, self._streak = False, 0
             return None
+        if not size:  # its writer may be about to wake, and fill it at once
+            self._delay = min(SLOW_PACE, _SOON * 2 ** (self._streak - 1))
+            return self._delay
         self._delay = self._next_delay(size, gap)
         # A pipe that fills so fast has something already; who sleeps on a busy machine is woken late.
         return self._delay if self._delay >= PACE else 0.0
@@ -72,8 +76,7 @@ class Pace:
             self._holds = max(self._holds, size)
             return self._delay / 2
         self._holds = max(self._holds, size)
-        until_full = self._holds * _AIM / size * gap if size else inf
-        return min(SLOW_PACE, until_full, max(PACE, 2 * self._delay))
+        return min(SLOW_PACE, self._holds * _AIM / size * gap, max(PACE, 2 * self._delay))
 
 
 class PipeSizes:

@@ -57,7 +57,7 @@ def busy() -> Pace:
     [
         pytest.param(BIG_PIPE // 4, 0.01, 0.015, id="fills-a-quarter-meanwhile"),
         pytest.param(BIG_PIPE // 64, 0.01, SLOW_PACE, id="a-little-now-and-then"),
-        pytest.param(0, 0.01, SLOW_PACE, id="nothing"),
+        pytest.param(0, 0.01, 0.0003, id="nothing-yet"),
         pytest.param(BIG_PIPE // 4, 0.001, 0.0, id="fills-at-once"),
         pytest.param(BIG_PIPE - 1, 0.01, SLOW_PACE / 2, id="full-so-its-writer-may-wait"),
         pytest.param(BIG_PIPE // 2, 0.01, SLOW_PACE / 2, id="may-be-full-of-half-used-pages"),
@@ -74,7 +74,7 @@ def test_what_a_pipe_once_held_it_holds_again(busy: Pace) -> None:
 
 
 def test_pauses_grow_step_by_step(busy: Pace) -> None:
-    found = [BIG_PIPE - 1] * 5 + [0, 0, 0, 0]
+    found = [BIG_PIPE - 1] * 5 + [100] * 4
 
     delays = [busy.next_read(size, BIG_PIPE, 1.01 + n / 100) for n, size in enumerate(found)]
 
@@ -90,9 +90,9 @@ def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
 
 
 def test_a_busy_pipe_that_stays_empty_is_quiet_again(busy: Pace) -> None:
-    assert [busy.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, 0, 0, 0, 0, 0, 0))] == [
-        SLOW_PACE
-    ] * 8 + [None]
+    delays = [busy.next_read(size, BIG_PIPE, 2.0 + n) for n, size in enumerate((0, 0, 10, *[0] * 9))]
+
+    assert delays == [0.0003, 0.0006, PACE, *(min(SLOW_PACE, 0.0003 * 2**n) for n in range(8)), None]
     assert not busy.is_busy
 
 
