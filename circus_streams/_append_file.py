@@ -31,6 +31,7 @@ class AppendFile:
         self.may_block = True  #: read after ``open()``
         self.log: WriteLog | None = None  #: told of each write to a regular file
         self._is_regular = False
+        self.is_rotatable = False  #: whether it is open, and a file of ours that may be moved away
         self._fd: int | None = None
         self._lock: _Lock | None = None
 
@@ -44,6 +45,7 @@ class AppendFile:
         fd = os.open(self.path, _FLAGS, 0o666) if inherited is None else os.dup(inherited)
         status = os.fstat(fd)
         self._is_regular = stat.S_ISREG(status.st_mode)
+        self.is_rotatable = self._is_regular and not self.path.startswith(_NEVER_MOVED)
         self.may_block = not self._is_regular or _is_remote(status.st_dev)
         if not self._is_regular and inherited is None:
             os.set_blocking(fd, True)
@@ -66,11 +68,6 @@ class AppendFile:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
-
-    @property
-    def is_rotatable(self) -> bool:
-        """Whether it is a file of ours that may be moved away."""
-        return self._is_regular and not self.path.startswith(_NEVER_MOVED)
 
     @property
     def is_terminal(self) -> bool:

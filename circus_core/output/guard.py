@@ -21,6 +21,7 @@ class GuardedStream:
         if log is not None:
             stream.write_log = log
         self.faults = faults
+        self.takes_raw = stream.takes_raw  #: whether :meth:`write_raw` may be called
         self._is_open = False
 
     @property
@@ -28,21 +29,18 @@ class GuardedStream:
         """Whether it is open, on a target that cannot block."""
         return self._is_open and not self._stream.may_block
 
-    @property
-    def takes_raw(self) -> bool:
-        """Whether :meth:`write_raw` may be called."""
-        return self._stream.takes_raw
-
     def open(self) -> bool:
         """Open the stream; ``False`` when that failed."""
         if not self._is_open:
             self._is_open = self._call(self._stream.open)
+            self.takes_raw = self._stream.takes_raw
         return self._is_open
 
     def reopen(self) -> None:
         """Open its target anew."""
         if self._is_open:
             self._call(self._stream.reopen)
+            self.takes_raw = self._stream.takes_raw
         else:
             self.open()
 
