@@ -6,9 +6,11 @@ Pure: time comes in as data, nothing is changed. Commands, signals and timers on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import count as numbers_from
+from itertools import filterfalse, islice
 from math import inf
 from typing import Final, NamedTuple, Protocol
 
@@ -158,8 +160,9 @@ def plan(desired: Desired, observed: Observed, now: float) -> list[Step]:
 
 def next_deadline(desired: Desired, observed: Observed, now: float) -> float:
     """Return the reading at which ``plan`` may give other steps without anything else happening; ``inf`` for never."""
-    limits = [p.expires_at for p in observed.processes.values() if p.state is _RUNNING]
-    limits += [p.kill_at for p in observed.processes.values() if p.state is _STOPPING]
+    processes = observed.processes.values()
+    limits = [limit for p in processes if (limit := p.expires_at) != inf and p.state is _RUNNING]
+    limits += [limit for p in processes if (limit := p.kill_at) != inf and p.state is _STOPPING]
     if observed.state in (WatcherState.STARTING, WatcherState.ACTIVE):
         limits += [t for t in observed.not_before.values() if t > now]
         if desired.warmup_delay and observed.spawned_at + desired.warmup_delay > now:
@@ -186,35 +189,30 @@ def is_settled(desired: Desired, observed: Observed, now: float) -> bool:
     return len(paced) == max(0, missing)
 
 
-def free_wids(used: Iterable[Seen], count: int) -> list[Wid]:
-    """Return the *count* lowest slots that none of *used* has."""
-    taken = {p.wid for p in used}
-    free: list[Wid] = []
-    number = 1
-    while len(free) < count:
-        if number not in taken:
-            free.append(Wid(number))
-        number += 1
-    return free
+def free_wids(taken: Container[Wid], count: int, also: Iterable[Wid] = ()) -> list[Wid]:
+    """Return the *count* lowest slots that are not *taken*, or are among *also*."""
+    free = islice(filterfalse(taken.__contains__, numbers_from(1)), count)
+    return [Wid(number) for number in sorted([*free, *also])[:count]]
 
 
 def _census(desired: Desired, processes: Iterable[Seen], now: float) -> _Census:
     census = _Census([], [], [], [], [])
-    generation = desired.generation
+    generation, fresh = desired.generation, census.fresh.append
     for p in processes:
         state = p.state
-        if state is _DEAD:
+        if state is _RUNNING:
+            if p.generation == generation and p.expires_at > now and not p.is_doomed:
+                fresh(p)
+            elif p.is_doomed:
+                census.leaving.append((p, Cause.COMMAND))
+            elif p.expires_at <= now:
+                census.leaving.append((p, Cause.EXPIRED))
+            else:
+                census.outdated.append(p)
+        elif state is _DEAD:
             census.dead.append(p)
-        elif state is _STOPPING:
-            census.stopping.append(p)
-        elif p.is_doomed:
-            census.leaving.append((p, Cause.COMMAND))
-        elif p.expires_at <= now:
-            census.leaving.append((p, Cause.EXPIRED))
-        elif p.generation != generation:
-            census.outdated.append(p)
         else:
-            census.fresh.append(p)
+            census.stopping.append(p)
     return census
 
 
@@ -256,8 +254,8 @@ def _keep(desired: Desired, observed: Observed, census: _Census, now: float) -> 
     else:
         # They serve until they are replaced, but for those that are more than is wanted by now.
         kept = wanted if missing > 0 else 0
-        steps += [Step(Do.STOP, p.wid, Cause.OUTDATED) for p in _newest_first(census.outdated)[kept:]]
-    steps += [Step(Do.STOP, p.wid, Cause.SURPLUS) for p in _newest_first(census.fresh)[wanted:]]
+        steps += [Step(Do.STOP, p.wid, Cause.OUTDATED) for p in _all_but_newest(census.outdated, kept)]
+    steps += [Step(Do.STOP, p.wid, Cause.SURPLUS) for p in _all_but_newest(census.fresh, wanted)]
     spawns = _due(census, observed, min(missing, room), now)
     if desired.warmup_delay and not (census.outdated and not desired.one_by_one):
         spawns = spawns[:1] if warmup_at <= now else []
@@ -276,24 +274,25 @@ def _progress(desired: Desired, observed: Observed, census: _Census, now: float)
     return []
 
 
-def _slots(census: _Census, missing: int) -> list[Wid]:
+def _slots(census: _Census, observed: Observed, missing: int) -> list[Wid]:
     if missing <= 0:
         return []
-    alive = [*census.stopping, *(p for p, _ in census.leaving), *census.fresh, *census.outdated]
-    return free_wids(alive, missing)
+    return free_wids(observed.processes, missing, also=(p.wid for p in census.dead))
 
 
 def _due(census: _Census, observed: Observed, missing: int, now: float) -> list[Wid]:
-    return [wid for wid in _slots(census, missing) if observed.not_before.get(wid, now) <= now]
+    return [wid for wid in _slots(census, observed, missing) if observed.not_before.get(wid, now) <= now]
 
 
 def _paced(census: _Census, observed: Observed, missing: int, now: float) -> list[Wid]:
-    return [wid for wid in _slots(census, missing) if observed.not_before.get(wid, now) > now]
+    return [wid for wid in _slots(census, observed, missing) if observed.not_before.get(wid, now) > now]
 
 
 def _oldest(processes: Sequence[Seen]) -> Seen:
     return min(processes, key=lambda p: p.started_at)
 
 
-def _newest_first(processes: Sequence[Seen]) -> list[Seen]:
-    return sorted(processes, key=lambda p: p.started_at, reverse=True)
+def _all_but_newest(processes: Sequence[Seen], kept: int) -> Sequence[Seen]:
+    if len(processes) <= kept:
+        return ()
+    return sorted(processes, key=lambda p: p.started_at, reverse=True)[kept:]

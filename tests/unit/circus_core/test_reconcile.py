@@ -191,7 +191,8 @@ def test_is_settled(desired: Desired, there: Observed, settled: bool) -> None:
 
 
 def test_free_wids_are_the_lowest() -> None:
-    assert free_wids([seen(1), seen(3)], 3) == [2, 4, 5]
+    assert free_wids({Wid(1), Wid(3)}, 3) == [2, 4, 5]
+    assert free_wids({Wid(9)}, 2) == [1, 2]
 
 
 # -- generated histories ------------------------------------------------------------------------------------------
