@@ -26,6 +26,7 @@ class Report:
     :param versions: peer to what was measured of it
     :param notes: what went wrong
     :param load: load averages at the ends of runs
+    :param commits: of which trees there are figures
     """
 
     results: Results = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Report:
     versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
+    commits: list[str] = field(default_factory=list)
 
     def add(self, peer: str, samples: Mapping[str, list[float]]) -> None:
         """Add samples of a peer, row by row."""
@@ -48,6 +50,7 @@ class Report:
         self.versions = {**saved["versions"], **self.versions}
         self.notes = [*saved.get("notes", []), *self.notes]
         self.load = [*saved.get("load", []), *self.load]
+        self.commits += [tree for tree in [saved["commit"]] if tree not in self.commits]
 
     def table(self) -> str:
         """Return a table in Markdown: a row for each figure, a column for each peer, then ratios of medians.
@@ -71,7 +74,7 @@ class Report:
         """Return all samples with what they were measured on."""
         return {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit(),
+            "commit": ", ".join(self.commits),
             "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
             "load": self.load,
             "versions": self.versions,
