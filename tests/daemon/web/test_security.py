@@ -181,7 +181,7 @@ def test_login_leads_to_no_other_site(ours: ConsoleServer, target: str) -> None:
 def with_password(daemon: Daemon, console: ConsoleServer) -> ConsoleServer:
     """A console that asks for a password."""
     daemon.start(watcher("web"))
-    console.start(env={"CIRCUS_HTTPD_PASSWORD_HASH": hash_password(PASSWORD)})
+    console.start(env={"CIRCUS_HTTPD_PASSWORD_HASH": hash_password(PASSWORD, cost=2)})
     return console
 
 
@@ -295,9 +295,8 @@ class _Markup(HTMLParser):
         names = dict(attrs)
         self._is_in = tag if tag in {"script", "style"} else ""
         self.inline += [f"{tag} {name}" for name in names if name.startswith("on") or name == "style"]
-        self.inline += [
-            f"{tag} {value}" for value in names.values() if (value or "").startswith(("javascript:", "http"))
-        ]
+        foreign = ("javascript:", "http:", "https:", "//")
+        self.inline += [f"{tag} {value}" for value in names.values() if (value or "").startswith(foreign)]
 
     def handle_data(self, data: str) -> None:
         if self._is_in and data.strip():
