@@ -8,6 +8,7 @@ from typing import Any
 from circus_core import protocol
 from circus_core.arguments import parse_properties
 from circus_core.errors import ConflictError, RefusedError
+from circus_core.hooks import Hooks
 from circus_core.interfaces import ArbiterHandle, Command, Reply
 
 Veto = Callable[[Command[Any], Any], str | None]
@@ -27,3 +28,12 @@ async def execute(arbiter: ArbiterHandle, name: str, properties: Mapping[str, An
     if why is not None:
         raise RefusedError(why)
     return await command.execute(arbiter, args)
+
+
+def objection(hooks: Hooks, arbiter: ArbiterHandle, command: Command[Any], args: Any) -> str | None:
+    """Return why an extension refuses a command."""
+    if not hooks.has("circus_before_command"):
+        return None
+    opinions = hooks.vote("circus_before_command", arbiter=arbiter, command=command.name, args=args)
+    # An extension that is broken must not let everybody in.
+    return str(opinions[0]) if opinions else None

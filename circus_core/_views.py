@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from circus_core.program import Program
 from circus_core.states import ProcessState, WatcherState, Wid
 
 
@@ -111,6 +112,19 @@ class Recovery:
     count: int = 0
     time: float | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """How often another arbiter was put in the place of one that lives.
+
+    :param time: Unix time of the last one
+    :param previous: what was there before it
+    """
+
+    count: int = 0
+    time: float | None = None
+    previous: Program | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

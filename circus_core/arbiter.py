@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from circus_core import events
 from circus_core._demand import DemandWatch
 from circus_core._matching import matcher
+from circus_core._past import Past
 from circus_core._reloading import Reloader
 from circus_core._tasks import Tasks
 from circus_core._turns import Turns, all_of, finish
-from circus_core._views import ExtensionInfo, OutputPage, OutputSource, Recovery, ReloadPlan, SocketView
+from circus_core._views import ExtensionInfo, OutputPage, OutputSource, Recovery, ReloadPlan, SocketView, Upgrade
 from circus_core.changes import PendingChange, done
 from circus_core.config import Config
-from circus_core.errors import AlreadyExistsError, UnknownWatcherError
+from circus_core.errors import AlreadyExistsError, UnknownWatcherError, UpgradeError
 from circus_core.estate import ARBITER, BASE, PENDING, Left
 from circus_core.interfaces import Command, WatcherHandle
 from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
@@ -27,8 +26,6 @@ from circus_core.records import ArbiterRecord, End, dump, dump_config
 from circus_core.services import Services, logger
 from circus_core.threads import in_thread
 from circus_core.watcher import Watcher
-
-_RECONNECT_TIME: Final = 1.0  #: seconds
 
 
 class Arbiter:
@@ -52,6 +49,7 @@ class Arbiter:
         on_end: Callable[[End], None],
         reopen_logs: Callable[[], None] = lambda: None,
         on_stopping: Callable[[], None] = lambda: None,
+        upgrade: Callable[[str | None, float], Awaitable[Upgrade]] | None = None,
         left: Left | None = None,
     ) -> None:
         self._services = services
@@ -71,8 +69,8 @@ class Arbiter:
         self._reloader = Reloader(self, services, load)
         self._turns = Turns(lambda watcher: self._watchers.get(watcher.name.lower()) is watcher, self._note)
         self._applying = 0  # configurations that were taken and are not yet applied
-        self._recovery = Recovery() if left is None else left.recovery
-        self._replacements = Recovery() if left is None else left.arbiter.keeper_replacements
+        self._past = Past.of(left)
+        self._upgrade = upgrade
         if left is None:
             for watcher in config.watchers:
                 self._watchers[watcher.name.lower()] = self._make(watcher)
@@ -107,18 +105,19 @@ class Arbiter:
 
     @property
     def recovery(self) -> Recovery:
-        """How often an arbiter took over from one that died."""
-        return self._recovery
+        return self._past.recovery
 
     @property
     def keeper_replacements(self) -> Recovery:
-        """How often another keeper took the place of one that died."""
-        return self._replacements
+        return self._past.keeper_replacements
+
+    @property
+    def last_upgrade(self) -> Upgrade:
+        return self._past.last_upgrade
 
     def keeper_replaced(self, pid: int) -> None:
         """Tell that another keeper is circusd from now on."""
-        count = self._replacements.count + 1
-        self._replacements = Recovery(count=count, time=time.time(), reason="the keeper died")
+        count = self._past.keeper_died()
         self._note()
         self._services.publish(events.KeeperReplaced(count=count, pid=pid))
 
@@ -219,6 +218,12 @@ class Arbiter:
         """Stop everything and start again from the configuration file."""
         return self.restart_with(await self._reloader.read())
 
+    async def upgrade(self, python: str | None = None, *, timeout: float = 30.0) -> Upgrade:
+        """Have another arbiter take over; it returns in that one."""
+        if self._upgrade is None:
+            raise UpgradeError("an arbiter inside another program cannot be replaced; upgrade that program")
+        return await self._upgrade(python, timeout)
+
     def restart_with(self, config: Config) -> PendingChange:
         """Stop everything and start again from *config*."""
         self.take_config(config)
@@ -314,13 +319,7 @@ class Arbiter:
     def _note(self) -> None:
         def record() -> ArbiterRecord:
             order = tuple(watcher.key for watcher in self._watchers.values())
-            return ArbiterRecord(
-                order=order,
-                end=self._end,
-                reloads=self._turns.reloads,
-                recovery=self._recovery,
-                keeper_replacements=self._replacements,
-            )
+            return self._past.note(ArbiterRecord(order=order, end=self._end, reloads=self._turns.reloads))
 
         self._services.estate.note(ARBITER, lambda: dump(record()))
 
@@ -349,9 +348,8 @@ class Arbiter:
         if left.arbiter.end is not None:
             self._stop_for(left.arbiter.end)
         self._demand.look()
-        event = events.ArbiterRecovered(count=self._recovery.count, reason=self._recovery.reason or "")
-        # Who was subscribed with the arbiter before has to connect again first.
-        asyncio.get_running_loop().call_later(_RECONNECT_TIME, self._services.publish, event)
+        if left.has_died:
+            self._services.publish(left.recovered)
 
     def _chosen(self, watchers: Sequence[WatcherHandle] | None) -> list[Watcher]:
         names = list(self._watchers) if watchers is None else [w.name.lower() for w in watchers]

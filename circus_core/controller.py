@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 import zmq
@@ -14,6 +16,7 @@ from circus_core.errors import CircusError
 from circus_core.estate import Estate, current_command
 from circus_core.interfaces import ArbiterHandle
 from circus_core.protocol import Message
+from circus_core.records import HeldMessage
 from circus_core.services import logger
 from circus_core.spawner import Spawner
 
@@ -21,6 +24,8 @@ _BURST: Final = 100  #: messages taken before others on the loop have their turn
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
 
 _LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to leave when the socket closes
+_RETURN_LIMIT: Final = 10.0  #: seconds that the clients of an arbiter before have to come to this one
+_RETURN_LOOK: Final = 0.02
 
 
 class Controller:
@@ -35,11 +40,13 @@ class Controller:
         self._estate = estate
         self._socket = self.endpoint.socket
         self._socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # tells that a client is away
         self._arbiter: ArbiterHandle | None = None
         self._veto: Veto | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Message] = {}
         self._under_way: set[str] = set()  # ids of messages
+        self._return_limit = 0.0
 
     def open(self, arbiter: ArbiterHandle, veto: Veto | None = None) -> None:
         """Answer for *arbiter* from now on, also what arrived before.
@@ -53,11 +60,49 @@ class Controller:
             self._loop.add_reader(self._socket.fileno(), self._receive)
         self._loop.call_soon(self._receive)
 
+    def replay(self, held: Iterable[HeldMessage]) -> None:
+        """Answer what was sent to an arbiter before, or do it; its clients are on their way to this one."""
+        self._return_limit = asyncio.get_running_loop().time() + _RETURN_LIMIT
+        for message in held:
+            self._start(
+                Message(
+                    route=tuple(bytes.fromhex(frame) for frame in message.route),
+                    id=message.id,
+                    command=message.command,
+                    properties=message.properties,
+                    is_cast=message.is_cast,
+                    is_retry=True,
+                )
+            )
+
+    def hold(self) -> list[HeldMessage]:
+        """Give up the commands that are being done and take in no more; return all that is not answered."""
+        self._stop()
+        begun = [_held(message) for message in self._tasks.values()]
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        return begun + self.waiting()
+
+    def waiting(self) -> list[HeldMessage]:
+        """Return the messages that have come and were not taken in."""
+        found = []
+        with contextlib.suppress(zmq.Again):
+            while True:
+                message = protocol.parse(self._socket.recv_multipart(zmq.NOBLOCK))
+                if isinstance(message, Message):
+                    found.append(_held(message))
+                else:
+                    self._refuse(message)
+        return found
+
+    def let_go(self) -> None:
+        """Close the socket, but leave the address to the next arbiter."""
+        self.endpoint.let_go(_LAST_REPLIES_MS)
+
     async def pause(self) -> None:
         """Take no more messages, and let every reply that is due go out."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop = None
+        self._stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
 
@@ -81,15 +126,24 @@ class Controller:
 
     def _dispatch(self, message: Message | protocol.Rejected) -> None:
         if isinstance(message, protocol.Rejected):
-            if not message.is_cast:
-                self._send(message.route, protocol.encode(protocol.error(message.id, message.error)))
-            return
-        if message.is_retry and str(message.id) in self._under_way:
-            return  # it came twice: the reply goes to whoever asks under that id
+            self._refuse(message)
+        elif not (message.is_retry and str(message.id) in self._under_way):
+            self._start(message)  # else it came twice: the reply goes to whoever asks under that id
+
+    def _refuse(self, message: protocol.Rejected) -> None:
+        if not message.is_cast:
+            self._send(message.route, protocol.encode(protocol.error(message.id, message.error)))
+
+    def _start(self, message: Message) -> None:
         self._under_way.add(str(message.id))
         task = asyncio.get_running_loop().create_task(self._execute(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = message
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+
+    def _stop(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
 
     async def _execute(self, message: Message) -> None:
         try:
@@ -128,10 +182,28 @@ class Controller:
         return b"".join(parts)
 
     def _send(self, route: tuple[bytes, ...], body: bytes) -> None:
+        self._deliver([*route, body])
+
+    def _deliver(self, frames: list[bytes]) -> None:
+        """Send a reply; to one of the clients that are on their way to this arbiter when it is here."""
+        loop = asyncio.get_running_loop()
         try:
-            self._socket.send_multipart([*route, body], zmq.NOBLOCK)
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as exc:
+            if exc.errno == zmq.EHOSTUNREACH and loop.time() < self._return_limit and not self._socket.closed:
+                loop.call_later(_RETURN_LOOK, self._deliver, frames)
+                return
             logger.debug("a reply was dropped: %s", exc)
         if self._loop is not None:
             # Sending may have eaten the edge that told of a message.
             self._loop.call_soon(self._receive)
+
+
+def _held(message: Message) -> HeldMessage:
+    return HeldMessage(
+        route=tuple(frame.hex() for frame in message.route),
+        id=message.id,
+        command=message.command,
+        properties=message.properties,
+        is_cast=message.is_cast,
+    )

@@ -9,28 +9,31 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from socket import socket as Socket
 from typing import Any, Final
 
 import zmq
 
+from circus_core._execution import objection
+from circus_core._upgrades import Upgrader, Upgrades
 from circus_core.arbiter import Arbiter
 from circus_core.companions import with_companions
 from circus_core.config import Config
 from circus_core.controller import Controller
 from circus_core.discovery import Discovery
 from circus_core.endpoints import give_to
-from circus_core.errors import CircusError
-from circus_core.estate import Estate, Left
+from circus_core.errors import CircusError, StateError
+from circus_core.estate import HANDOVER, Estate, Left
 from circus_core.events import Event
 from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
 from circus_core.options import CircusConfig
-from circus_core.output import Pump, open_journal
+from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
-from circus_core.records import End
+from circus_core.records import End, Handover, dump
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
 from circus_core.sockets import ManagedSocket, SocketSet, resolve
@@ -41,6 +44,7 @@ logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
 _KILL_LIMIT: Final = 1.0  #: seconds
+_SUSPEND_LIMIT: Final = 1.0  #: seconds that a stream which hangs may hold up an upgrade
 
 
 class Daemon:
@@ -54,6 +58,7 @@ class Daemon:
     :param hooks: those of the registry's hookimpls, where they are made already
     :param estate: what *left* was read by
     :param left: what the arbiter before left, to go on from
+    :param upgrader: puts another arbiter in the place of this one
     :param faces: stands for arbiter and watchers where hooks of watchers meet them
     """
 
@@ -72,6 +77,7 @@ class Daemon:
         hooks: Hooks | None = None,
         estate: Estate | None = None,
         left: Left | None = None,
+        upgrader: Upgrader | None = None,
     ) -> None:
         self._config = config
         self._spawner = spawner
@@ -83,12 +89,16 @@ class Daemon:
         self._own_context: zmq.Context[Any] | None = None
         self._given = dict(sockets or {})
         self._faces = faces or Bare()
-        self._pump = Pump(journal=open_journal(spawner))
+        self._pump = Pump(journal=open_journal(spawner), rings=take_rings(spawner) if left else None)
         self._hooks = hooks or Hooks(registry)
         self._children = Children()
         self._sockets = SocketSet(spawner)
         self._estate = estate or Estate(spawner)
         self._left = left
+        self._upgrades = Upgrades(upgrader, self._estate, self)
+        self._on_ready: Callable[[], None] = lambda: None
+        self._stored: dict[str, bytes] = {}  # for the case that another arbiter fails
+        self.is_replaced = False  #: another arbiter serves, and has everything
         self._takes_over = left is not None
         self._controller: Controller | None = None
         self._publisher: Publisher | None = None
@@ -111,11 +121,13 @@ class Daemon:
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until told to quit; cancelled, kill what runs and return.
 
-        :param on_ready: called once everything is bound, before the first process is started
+        :param on_ready: called once everything is bound, before the first process is started; again when an
+            upgrade failed and this one goes on
         :raises CircusError: an address cannot be had; nothing was started
         """
+        self._on_ready = on_ready
         try:
-            await self._serve(on_ready)
+            await self._serve()
         except asyncio.CancelledError:
             await self._kill_all()
             await self._close()
@@ -127,19 +139,23 @@ class Daemon:
             raise
         await self._close()
 
-    async def _serve(self, on_ready: Callable[[], None]) -> None:
+    async def _serve(self) -> None:
         self._hooks.notify("circus_config_read", config=self._config)
         self._ended = asyncio.get_running_loop().create_future()
+        await self._open()
+        while (end := await self._ended) is End.RESTART:
+            self._ended = asyncio.get_running_loop().create_future()
+            await self._begin_again()
+        self.is_replaced = end is End.REPLACED
+
+    async def _open(self) -> None:
         await self._spawner.open(self._children.told)
         await self._bind_endpoints()
         await self._make_arbiter()
         self._pump.resume()
         self._pump.start()
-        on_ready()
+        self._on_ready()
         await self._begin()
-        while await self._ended is not End.QUIT:
-            self._ended = asyncio.get_running_loop().create_future()
-            await self._begin_again()
 
     def keeper_replaced(self, pid: int) -> None:
         """Tell that another keeper, with that pid, is circusd from now on."""
@@ -178,6 +194,9 @@ class Daemon:
         await in_thread(self._report_extensions)
         if self._controller is not None:
             self._controller.open(self.arbiter, self.veto)
+            if left is not None and left.handover is not None:
+                self._upgrades.resume(left)
+                self._controller.replay(left.handover.messages)
 
     async def _make_arbiter(self) -> None:
         # What was complete stays as it was, whatever extensions would add by now.
@@ -190,7 +209,7 @@ class Daemon:
             registry=self._registry,
             hooks=self._hooks,
             sockets=self._sockets,
-            publish=self._publish,
+            publish=self.publish,
             check_delay=longest_delay(self._config.circus.check_delay),
             children=self._children,
             faces=self._faces,
@@ -206,10 +225,11 @@ class Daemon:
                 on_end=self._end,
                 reopen_logs=self._reopen_logs,
                 on_stopping=self._on_stopping,
+                upgrade=self._upgrades.ask,
                 left=self._left,
             ),
         )
-        if old is not None:
+        if old is not None and self._left is None:
             old.forget()
         self._faces.arbiter_made(self._arbiter)
 
@@ -288,7 +308,45 @@ class Daemon:
                 endpoint.close()
         self._discovery = self._controller = self._publisher = None
 
+    async def let_go(self, asked_by: str) -> None:
+        """Let go of everything that another arbiter gets; what is under way is stored for it."""
+        self._takes_over = True  # from now on there is something to take over from
+        self._pump.rings.wake()
+        messages = self._controller.hold() if self._controller is not None else []
+        await self.arbiter.close()
+        await in_thread(self._pump.suspend, _SUSPEND_LIMIT)
+        keep_rings(self._spawner, self._pump.rings)
+        if self._controller is not None:
+            messages += self._controller.waiting()
+        handover = Handover(messages=tuple(messages), asked_by=asked_by)
+        self._estate.note(HANDOVER, lambda: dump(handover))
+        self._estate.flush()
+        self._stored = self._spawner.stored_state()
+        for endpoint in (self._controller, self._publisher):
+            if endpoint is not None:
+                endpoint.let_go()
+        self._close_endpoints()
+        self._sockets.let_go()
+
+    async def take_back(self) -> None:
+        """Go on from what is stored, as another arbiter would."""
+        try:
+            self._left = self._estate.read()
+        except StateError as exc:
+            logger.warning("upgrade: what the other arbiter stored cannot be read (%s): what it changed is lost", exc)
+            void = dict.fromkeys(self._spawner.stored_state(), b"")
+            self._spawner.store_states(void | self._stored)
+            self._left = self._estate.read()
+        assert self._left is not None
+        self._left = replace(self._left, upgrade=self.arbiter.last_upgrade)
+        self._config = self._left.base
+        self._pump = Pump(journal=open_journal(self._spawner), rings=self._pump.rings)
+        keep_rings(self._spawner, None)
+        self._children = Children()
+        await self._open()
+
     async def _close(self) -> None:
+        await self._upgrades.close()
         if self._controller is not None:
             self._pump.rings.wake()
             await self._controller.pause()
@@ -321,7 +379,15 @@ class Daemon:
         assert self._ended is not None
         self._ended.set_result(end)
 
-    def _publish(self, event: Event) -> None:
+    def leave(self, failure: Exception | None) -> None:
+        """End, since another arbiter has everything, or has to have it because of a *failure*."""
+        if failure is None:
+            self._end(End.REPLACED)
+        elif self._ended is not None:
+            self._ended.set_exception(failure)
+
+    def publish(self, event: Event) -> None:
+        """Send an event to whoever is subscribed, and to hooks."""
         if self._publisher is not None:
             self._publisher.publish(event)
         if self._hooks.has("circus_event_published"):
@@ -329,8 +395,4 @@ class Daemon:
 
     def veto(self, command: Command[Any], args: Any) -> str | None:
         """Return why an extension refuses a command."""
-        if not self._hooks.has("circus_before_command"):
-            return None
-        opinions = self._hooks.vote("circus_before_command", arbiter=self.arbiter, command=command.name, args=args)
-        # An extension that is broken must not let everybody in.
-        return str(opinions[0]) if opinions else None
+        return objection(self._hooks, self.arbiter, command, args)

@@ -31,6 +31,7 @@ class Endpoint:
         sock.setsockopt(zmq.LINGER, 0)
         self.socket = sock
         self.address = ""  #: as clients connect to it, once it is bound
+        self.is_taken_over = False  #: an arbiter before this one was bound to it
         self._option = option
         self._keep = KeptListener(spawner, f"endpoint:{option}") if spawner and spawner.is_durable else None
         self._file: tuple[int, int] | None = None
@@ -46,6 +47,7 @@ class Endpoint:
             self.socket.setsockopt(zmq.USE_FD, kept.fd)
             self.socket.bind(kept.address)
             self.address, self._file = kept.address, kept.file
+            self.is_taken_over = True
             return
         path = ipc_path(address)
         # libzmq takes over the path of a socket that somebody else still listens on.
@@ -59,6 +61,12 @@ class Endpoint:
         self._file = _identity(path)
         if self._keep is not None:
             self._keep.store(address, self.address, self._file)
+
+    def let_go(self, linger: int = 0) -> None:
+        """Close the socket; its address stays, and who connects waits in the kernel for the next arbiter."""
+        self._file = None
+        self._keep = None
+        self.socket.close(linger)
 
     def close(self, linger: int = 0) -> None:
         """Close the socket and remove its file, if that is still the one it made. May be called twice.

@@ -100,6 +100,10 @@ class CommandFailedError(CommandError):
     errno = 6
 
 
+class UpgradeError(CommandFailedError):
+    """Another arbiter did not take over; the one before goes on."""
+
+
 class SpawnError(CircusError):
     """A process could not be created; *errno* is the system's number or ``None``."""
 

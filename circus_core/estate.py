@@ -10,11 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
-from circus_core._views import Recovery
+from circus_core._views import Recovery, Upgrade
 from circus_core.config import Config
 from circus_core.errors import StateError
+from circus_core.events import ArbiterRecovered
 from circus_core.options import WatcherConfig
-from circus_core.records import ArbiterRecord, Label, WatcherRecord, dump, load, load_label
+from circus_core.records import ArbiterRecord, Handover, Label, WatcherRecord, dump, load, load_label
 from circus_core.spawner import ChildRecord, Spawner
 
 current_command: Final[ContextVar[str | None]] = ContextVar("current_command", default=None)
@@ -26,6 +27,7 @@ ARBITER: Final = "arbiter"
 BASE: Final = "base"  #: the configuration that was read last
 PENDING: Final = "pending"  #: the one that is being applied, or started next
 COMMANDS: Final = "commands"
+HANDOVER: Final = "handover"  #: what only one that is replaced leaves
 _CONFIG: Final = "config:"
 _WATCHER: Final = "watcher:"
 
@@ -50,16 +52,29 @@ class Left:
     """All that the arbiter before left.
 
     :param recovery: this one
+    :param upgrade: this one
     :param watchers: by key
     :param strangers: children of no watcher that is known
     """
 
     arbiter: ArbiterRecord
     recovery: Recovery
+    upgrade: Upgrade
     base: Config
     pending: Config | None
     watchers: Mapping[int, LeftWatcher]
+    handover: Handover | None = None
     strangers: list[ChildRecord] = field(default_factory=list)
+
+    @property
+    def recovered(self) -> ArbiterRecovered:
+        """The event that tells of it."""
+        return ArbiterRecovered(count=self.recovery.count, reason=self.recovery.reason or "")
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the arbiter before is dead."""
+        return self.recovery.count > self.arbiter.recovery.count
 
 
 class Estate:
@@ -121,12 +136,13 @@ class Estate:
         """Tell whether the command of that message id was executed, by this arbiter or one before it."""
         return command in self._executed
 
-    def read(self, reason: str) -> Left | None:
+    def read(self, reason: str | None = None) -> Left | None:
         """Return what the arbiter before left, ``None`` when there was none.
 
-        :param reason: how it ended
+        :param reason: how it died, ``None`` when it did not
         :raises StateError: it cannot be used
         """
+        self._dirty.clear()
         stored = self._spawner.stored_state()
         if ARBITER not in stored:
             return None
@@ -135,10 +151,12 @@ class Estate:
         arbiter = load(ArbiterRecord, stored[ARBITER], ARBITER)
         left = Left(
             arbiter=arbiter,
-            recovery=Recovery(count=arbiter.recovery.count + 1, time=time.time(), reason=reason),
+            recovery=arbiter.recovery if reason is None else _one_more(arbiter.recovery, reason),
+            upgrade=arbiter.upgrade,
             base=load(Config, stored[BASE], BASE),
             pending=load(Config, stored[PENDING], PENDING) if PENDING in stored else None,
             watchers=_watchers(stored),
+            handover=load(Handover, stored[HANDOVER], HANDOVER) if HANDOVER in stored else None,
         )
         for child in self._spawner.children():
             label = _label(child)
@@ -150,6 +168,10 @@ class Estate:
             self._last_key = max(self._last_key, label.key if label else 0)
         self._last_key = max(self._last_key, *left.watchers, 0)
         return left
+
+
+def _one_more(recovery: Recovery, reason: str) -> Recovery:
+    return Recovery(count=recovery.count + 1, time=time.time(), reason=reason)
 
 
 def _watchers(stored: Mapping[str, bytes]) -> dict[int, LeftWatcher]:

@@ -71,6 +71,38 @@ class KeeperReplaced(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArbiterUpgraded(Event):
+    """Another arbiter was put in the place of one that lived, for the *count*-th time."""
+
+    action: ClassVar[str] = "upgraded"
+    watcher: str = ""
+    count: int
+    version: str
+    python: str
+    previous_version: str
+    previous_python: str
+
+    @property
+    def topic(self) -> str:
+        """The topic ``arbiter.upgraded``: it is about no watcher."""
+        return f"arbiter.{self.action}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArbiterUpgradeFailed(Event):
+    """Another arbiter could not take over, and the one before goes on; *reason* tells why."""
+
+    action: ClassVar[str] = "upgrade_failure"
+    watcher: str = ""
+    reason: str
+
+    @property
+    def topic(self) -> str:
+        """The topic ``arbiter.upgrade_failure``: it is about no watcher."""
+        return f"arbiter.{self.action}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatcherAdded(Event):
     """A command registered a watcher."""
 

@@ -22,6 +22,7 @@ from circus_core._views import (
     ReloadPlan,
     ReloadStep,
     SocketView,
+    Upgrade,
     WatcherReport,
 )
 from circus_core.arguments import Property, parse_properties, schema
@@ -50,6 +51,7 @@ __all__ = [
     "SocketView",
     "Stream",
     "Terminal",
+    "Upgrade",
     "WatcherHandle",
     "WatcherReport",
     "WriteLog",
@@ -298,6 +300,9 @@ class ArbiterHandle(Protocol):
     def keeper_replacements(self) -> Recovery:
         """How often another keeper took the place of one that died."""
 
+    @property
+    def last_upgrade(self) -> Upgrade: ...
+
     def watchers(self) -> Sequence[WatcherHandle]:
         """Return all watchers, in the order of the configuration, added ones last."""
 
@@ -383,6 +388,12 @@ class ArbiterHandle(Protocol):
         """Read the config file anew, stop everything and start again, with the same pid.
 
         :raises MessageError: the file is bad, nothing was changed
+        """
+
+    async def upgrade(self, python: str | None = None, *, timeout: float = 30.0) -> Upgrade:
+        """Have another arbiter, of the interpreter *python*, take over within *timeout* seconds; return in that one.
+
+        :raises CommandError: there is no keeper, or the other one failed; this one goes on
         """
 
     def quit(self) -> Change: ...

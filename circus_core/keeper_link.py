@@ -18,6 +18,7 @@ logger: Final = logging.getLogger("circus")
 
 _PATIENCE: Final = 10.0  #: seconds to wait for an answer while there is no loop yet
 _BURST: Final = 100  #: messages taken before others on the loop have their turn
+_OF_SUCCESSION: Final = frozenset({"ping", "pong", "handover", "stay", "leave"})
 
 Handler = Callable[[Sequence[Any], list[int]], object]
 """Takes the fields of a message and its descriptors, which are its to close."""
@@ -49,6 +50,7 @@ class KeeperLink:
         self._command = list(command)
         self._handlers: dict[str, Handler] = {"ping": lambda _, __: self.send(("pong",))}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_paused = False
         self._pidfd = -1
         self._greeted: asyncio.Future[Sequence[Any]] | None = None
         self.pid = pid
@@ -97,8 +99,9 @@ class KeeperLink:
 
     def open(self) -> None:
         """Hand what comes to its handlers, on the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._listen(self._loop)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._listen(self._loop)
 
     async def open_again(self, sock: socket.socket, timeout: float) -> None:
         """Talk to another keeper from now on, in the place of the one that is gone.
@@ -133,6 +136,14 @@ class KeeperLink:
         """Have *handler* called with each message of that name."""
         self._handlers[operation] = handler
 
+    def pause(self) -> None:
+        """Say and hear nothing, until :meth:`go_on`, but who is served: it is another arbiter."""
+        self._is_paused = True
+
+    def go_on(self) -> None:
+        """Say and hear everything again."""
+        self._is_paused = False
+
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send *message*: when this returns the kernel has it, and our death does not undo it.
 
@@ -140,7 +151,7 @@ class KeeperLink:
 
         :raises OSError: one of *fds* is not open
         """
-        if self.is_lost:
+        if self.is_lost or (self._is_paused and message[0] not in _OF_SUCCESSION):
             return
         try:
             self._channel.send_now(message, fds)
@@ -228,7 +239,7 @@ class KeeperLink:
 
     def _handle(self, message: Message, fds: list[int]) -> None:
         handler = self._handlers.get(message[0])
-        if handler is None:
+        if handler is None or (self._is_paused and message[0] not in _OF_SUCCESSION):
             close_all(fds)
         else:
             handler(message[1:], fds)

@@ -76,6 +76,7 @@ class KeeperSpawner:
     def load(self) -> None:
         """Take over what the keeper holds, in the place of what we had; without a loop."""
         self._let_go()
+        self._link.go_on()
         holding = self._link.load()
         self._state = holding.states
         self._stored = holding.descriptors
@@ -93,6 +94,11 @@ class KeeperSpawner:
         self._link.open()
         self._is_open = self._is_home = True
         self._link.send(("attach", self._last))
+
+    def suspend(self) -> None:
+        """Let another arbiter have the children, until :meth:`load` and :meth:`open`; closing ends nothing then."""
+        self._is_open = False
+        self._link.pause()
 
     async def close(self) -> None:
         if self._is_open:

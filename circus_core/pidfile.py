@@ -55,6 +55,12 @@ class PidFile:
         """Return the descriptor of the locked file: who has a duplicate of it has the lock too."""
         return self._fd
 
+    def let_go(self) -> None:
+        """Leave the file to who has a duplicate of the descriptor."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     def release(self) -> None:
         """Remove the file, unless it is no longer the one that we locked. May be called twice."""
         if self._fd < 0:

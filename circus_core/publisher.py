@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
@@ -12,6 +12,9 @@ from circus_core.endpoints import Endpoint
 from circus_core.events import Event
 from circus_core.protocol import SYNC_TOPIC
 from circus_core.spawner import Spawner
+
+_RETURN_TIME: Final = 0.5  #: seconds that the subscribers of an arbiter before need: libzmq tries again every 0.1 s
+_LAST_EVENTS_MS: Final = 200  #: milliseconds that the last events have to leave when another arbiter takes over
 
 
 class Publisher:
@@ -25,23 +28,49 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._kept: list[tuple[bytes, bytes]] | None = None
 
     def open(self) -> None:
-        """Answer subscribers from now on."""
+        """Answer subscribers from now on.
+
+        Those of an arbiter before are on their way: what is published meanwhile is kept for them.
+        """
         self._loop = asyncio.get_running_loop()
+        if self.endpoint.is_taken_over:
+            self._kept = []
+            self._loop.call_later(_RETURN_TIME, self._release)
         self._loop.add_reader(self._socket.fileno(), self._receive)
         self._loop.call_soon(self._receive)
 
     def publish(self, event: Event) -> None:
         """Send *event* to whoever is subscribed."""
-        self._send(event.topic.encode(), json.dumps(event.payload()).encode())
+        topic, body = event.topic.encode(), json.dumps(event.payload()).encode()
+        if self._kept is None:
+            self._send(topic, body)
+        else:
+            self._kept.append((topic, body))
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
+        self._stop()
+        self.endpoint.close()
+
+    def let_go(self) -> None:
+        """Close the socket, but leave the address to the next arbiter."""
+        self._stop()
+        self.endpoint.let_go(_LAST_EVENTS_MS)
+
+    def _release(self) -> None:
+        kept, self._kept = self._kept or [], None
+        for topic, body in kept:
+            if not self._socket.closed:
+                self._send(topic, body)
+
+    def _stop(self) -> None:
+        self._release()
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
-        self.endpoint.close()
 
     def _send(self, topic: bytes, body: bytes) -> None:
         self._socket.send_multipart([topic, body], zmq.NOBLOCK)

@@ -11,9 +11,10 @@ from math import inf
 from typing import Any, Final, TypeVar
 
 from circus_core._typed_json import decoder, encoder
-from circus_core._views import Recovery
+from circus_core._views import Recovery, Upgrade
 from circus_core.config import Config
 from circus_core.errors import StateError
+from circus_core.program import Program
 from circus_core.reconcile import Cause, Desired
 from circus_core.states import ProcessState, WatcherState, Wid
 
@@ -32,6 +33,7 @@ class End(Enum):
 
     QUIT = "quit"
     RESTART = "restart"
+    REPLACED = "replaced"  # another one serves in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,33 @@ class ArbiterRecord:
     reloads: tuple[ReloadRecord, ...] = ()
     recovery: Recovery = field(default_factory=Recovery)
     keeper_replacements: Recovery = field(default_factory=Recovery)
+    program: Program = field(default_factory=Program)
+    upgrade: Upgrade = field(default_factory=Upgrade)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMessage:
+    """A message that no arbiter has answered, though it may have done what it asks.
+
+    :param route: the frames that its reply starts with, as hexadecimal digits
+    """
+
+    route: tuple[str, ...]
+    id: Any
+    command: str
+    properties: Any
+    is_cast: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What an arbiter leaves that another one replaces.
+
+    :param asked_by: the id of the message that asked for it
+    """
+
+    messages: tuple[HeldMessage, ...]
+    asked_by: str
 
 
 def dump(record: Any) -> bytes:

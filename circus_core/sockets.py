@@ -124,6 +124,12 @@ class ManagedSocket:
         host, port = self.address[:2]
         return SocketView(fd=self.number, name=self.name, backlog=backlog, host=host, port=port)
 
+    def let_go(self) -> None:
+        """Close it here; it and its path stay."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
     def close(self) -> None:
         """Close it and remove its path, if that is still the one it made. May be called twice."""
         if self._held is None:
@@ -175,6 +181,12 @@ class SocketSet(Mapping[str, ManagedSocket]):
             sock = self._sockets.pop(name)
             sock.close()
             self._spawner.drop_fd(sock.stored.name)
+
+    def let_go(self) -> None:
+        """Forget all sockets; they and their paths stay, for who has them of the Spawner."""
+        for sock in self._sockets.values():
+            sock.let_go()
+        self._sockets.clear()
 
     def numbers(self) -> dict[str, int]:
         """Return name to number, as ``$(circus.sockets.NAME)`` is expanded."""

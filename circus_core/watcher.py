@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
@@ -73,7 +72,7 @@ class Watcher:
         self._turns: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._woken = False
+        self._woken = self._is_closed = False
         self._sendings: set[asyncio.Task[None]] = set()
         services.estate.note_config(self.key, config)
         self._note()
@@ -299,12 +298,12 @@ class Watcher:
 
     async def close(self) -> None:
         """End its task; its processes are left as they are."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _desire(self, **changes: Any) -> None:
         self._desired = replace(self._desired, **changes)
@@ -329,7 +328,7 @@ class Watcher:
 
     def _wake(self) -> None:
         self._woken = True
-        if self._task is None:
+        if self._task is None and not self._is_closed:
             self._task = asyncio.get_running_loop().create_task(self._reconcile(), name=f"watcher {self.name}")
             self._task.add_done_callback(self._task_ended)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from circus_core.errors import KeeperError
@@ -28,6 +28,7 @@ class NextKeeper:
 
     :param born_nofile: limits of descriptors, soft and hard, that children get
     :param on_moved: told of the pid of another keeper, once that has taken over
+    :param is_ours: tells whether that is for this arbiter to do: no other one has taken over
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class NextKeeper:
         spawner: KeeperSpawner,
         born_nofile: tuple[int, int],
         on_moved: Callable[[int], object],
+        is_ours: Callable[[], Awaitable[bool]],
     ) -> None:
         self._link = link
         self._spawner = spawner
         self._born = born_nofile
         self._on_moved = on_moved
+        self._is_ours = is_ours
         self._task: asyncio.Task[None] | None = None
         link.on_lost = self._lost
 
@@ -51,6 +54,9 @@ class NextKeeper:
             self._task = asyncio.get_running_loop().create_task(self._replace())
 
     async def _replace(self) -> None:
+        if not await self._is_ours():
+            return
+        self._link.go_on()
         delay = _FIRST_DELAY
         while (why := await self._try()) is not None:
             logger.critical("no keeper takes over: %s; the processes run on, next try in %g s", why, delay)

@@ -11,19 +11,22 @@ from typing import Final, Protocol
 
 from circus_core import log
 from circus_core._descriptors import raise_nofile_limit
+from circus_core._upgrades import Upgrader
 from circus_core.cli._next_keeper import NextKeeper
 from circus_core.direct import DirectSpawner
-from circus_core.keeper.arbiters import VARIABLE
+from circus_core.keeper.arbiters import VARIABLE, Role
 from circus_core.keeper.start import become_keeper
 from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.notify import Notifier
 from circus_core.pidfile import PidFile, write_pid
 from circus_core.spawner import Spawner
+from circus_core.upgrading import KeeperUpgrader, restore_stderr
 
 _PIDFILE: Final = "pidfile"
 _NOTIFY: Final = "notify"
 _LOG: Final = "log"
+_UNTIL_KILLED: Final = 3600.0  #: seconds; the keeper is who loses patience
 _ARBITER: Final = "circus-arbiter"  #: its name in lists of processes; circusd is the keeper
 
 
@@ -31,6 +34,8 @@ class Seat(Protocol):
     """What differs between the two."""
 
     pid: int  #: circusd's, for people and the pidfile
+
+    upgrader: Upgrader | None  #: puts another arbiter in the place of this one, where that is possible
 
     @property
     def spawner(self) -> Spawner:
@@ -57,6 +62,8 @@ class Seat(Protocol):
 
 class AloneSeat:
     """The arbiter is circusd."""
+
+    upgrader: Upgrader | None = None
 
     def __init__(self, spawner: DirectSpawner) -> None:
         self.pid = os.getpid()
@@ -87,11 +94,13 @@ class KeeperSeat:
     def __init__(self, link: KeeperLink, born_nofile: tuple[int, int]) -> None:
         self.pid = link.pid
         self.spawner: KeeperSpawner = KeeperSpawner(link)
+        self._upgrader = KeeperUpgrader(link, self.spawner)
+        self.upgrader: Upgrader | None = self._upgrader
         self._link = link
         self._heartbeat: float | None = None
         self._notifier: Notifier | None = None
         self._on_moved: Callable[[int], object] = lambda pid: None
-        self._next = NextKeeper(link, self.spawner, born_nofile, self._moved)
+        self._next = NextKeeper(link, self.spawner, born_nofile, self._moved, self._upgrader.keeper_died)
         link.ends_with_process = True
         name_process(_ARBITER)
 
@@ -143,6 +152,7 @@ class KeeperSeat:
             self._notifier.moved(pid)
         if self._heartbeat is not None:
             self._link.send(("ready", self._heartbeat))
+        self._upgrader.keeper_replaced()
         self._on_moved(pid)
 
     def pidfile(self) -> PidFile | None:
@@ -154,13 +164,31 @@ class KeeperSeat:
 class Successor(KeeperSeat):
     """The seat of an arbiter that takes over from another one.
 
-    :param reason: how that one ended
+    :param reason: how that one died, ``None`` when it lives until this one has shown that it can
     """
 
-    def __init__(self, link: KeeperLink, born_nofile: tuple[int, int], *, reason: str) -> None:
+    def __init__(self, link: KeeperLink, born_nofile: tuple[int, int], *, reason: str | None) -> None:
         super().__init__(link, born_nofile)
         self.reason = reason
         self.spawner.load()
+
+    def refuse(self, why: str) -> None:
+        """Tell that this arbiter cannot take over."""
+        self._link.send(("failed", why))
+
+    def await_turn(self) -> None:
+        """Tell that this arbiter can take over, and return when all is its own.
+
+        :raises KeeperError: the keeper is gone
+        """
+        self._link.send(("proven",))
+        self._link.expect("go", _UNTIL_KILLED)
+        self.spawner.load()
+
+    def ready(self, heartbeat: float) -> None:
+        if self.reason is None:
+            restore_stderr(self.spawner)
+        super().ready(heartbeat)
 
 
 def name_process(name: str) -> None:
@@ -182,7 +210,8 @@ def successor() -> Successor | None:
         return None
     link = KeeperLink(socket.socket(fileno=int(number)), _command())
     facts = link.greet()
-    return Successor(link, raise_nofile_limit(), reason=facts["reason"])
+    reason = None if facts["role"] == Role.BESIDE.value else facts["reason"]
+    return Successor(link, raise_nofile_limit(), reason=reason)
 
 
 def can_have_keeper() -> bool:

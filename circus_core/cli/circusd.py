@@ -17,6 +17,7 @@ from typing import Final
 from circus_core import log
 from circus_core._descriptors import mark_inherited_cloexec, raise_nofile_limit
 from circus_core._signals import SignalHandler
+from circus_core._upgrades import one_more
 from circus_core._version import __version__
 from circus_core.capacity import capacity_problems
 from circus_core.cli._seat import AloneSeat, Seat, Successor, can_have_keeper, split, successor
@@ -25,12 +26,13 @@ from circus_core.config import Config, load, load_circus
 from circus_core.daemon import Daemon
 from circus_core.daemonize import Daemonizer, daemonize
 from circus_core.direct import DirectSpawner
-from circus_core.errors import CircusError, ConfigErrors, KeeperError
-from circus_core.estate import Estate
+from circus_core.errors import CircusError, ConfigErrors, KeeperError, StateError
+from circus_core.estate import Estate, Left
 from circus_core.hooks import Hooks
 from circus_core.machine import machine_problems
 from circus_core.notify import Notifier
 from circus_core.options import CircusConfig, Option
+from circus_core.output import check_journal
 from circus_core.pacing import longest_delay
 from circus_core.pidfile import PidFile
 from circus_core.registry import Registry
@@ -160,8 +162,11 @@ def _run(args: argparse.Namespace, daemonizer: Daemonizer | None) -> None:
             reopen_logs=partial(_reopen_logs, seat),
             on_stopping=notifier.stopping,
             faces=DaemonFaces(),
+            upgrader=seat.upgrader,
         )
         asyncio.run(_serve(daemon, seat, notifier, daemonizer, heartbeat=circus.heartbeat_timeout))
+        if pidfile is not None and daemon.is_replaced:
+            pidfile.let_go()
 
 
 def _take_seat(
@@ -192,14 +197,16 @@ def _take_over(args: argparse.Namespace, seat: Successor) -> None:
     notifier = Notifier()
     mark_inherited_cloexec()
     estate = Estate(seat.spawner)
-    left = estate.read(seat.reason)
-    if left is None:  # it had not begun
+    if seat.reason is None:
+        registry, hooks, left = _prove(seat, estate)
+        config = left.base
+    elif (found := estate.read(seat.reason)) is None:  # it had not begun
+        left = None
         registry, hooks = _load_extensions(args)
         config = _read_checked(args, hooks)
     else:
-        config = left.base
-        registry = Registry(config.circus.disable_extensions, load=load_by_stevedore)
-        hooks = Hooks(registry)
+        left, config = found, found.base
+        registry, hooks = _extensions_of(config)
     circus = config.circus
     log.configure(circus.loglevel, circus.logoutput, circus.loggerconfig, pid=seat.pid)
     pidfile = seat.pidfile()
@@ -215,10 +222,40 @@ def _take_over(args: argparse.Namespace, seat: Successor) -> None:
         faces=DaemonFaces(),
         estate=estate,
         left=left,
+        upgrader=seat.upgrader,
     )
     asyncio.run(_serve(daemon, seat, notifier, None, heartbeat=circus.heartbeat_timeout))
     if pidfile is not None:
-        pidfile.release()
+        (pidfile.let_go if daemon.is_replaced else pidfile.release)()
+
+
+def _prove(seat: Successor, estate: Estate) -> tuple[Registry, Hooks, Left]:
+    """Return what the arbiter before left, once this one has shown that it can go on from it, and got it all."""
+    try:
+        check_journal(seat.spawner)
+        registry, hooks = _extensions_of(_read_left(estate).base)
+        registry.commands()
+        errors = hooks.check_config(_read_left(estate).base)
+        if errors:
+            raise ConfigErrors(errors)
+    except CircusError as exc:
+        seat.refuse(str(exc))
+        raise
+    seat.await_turn()
+    left = _read_left(estate)
+    return registry, hooks, replace(left, upgrade=one_more(left.upgrade, left.arbiter.program))
+
+
+def _read_left(estate: Estate) -> Left:
+    left = estate.read()
+    if left is None:
+        raise StateError("the arbiter that is to be replaced has stored nothing yet")
+    return left
+
+
+def _extensions_of(config: Config) -> tuple[Registry, Hooks]:
+    registry = Registry(config.circus.disable_extensions, load=load_by_stevedore)
+    return registry, Hooks(registry)
 
 
 def _read_checked(args: argparse.Namespace, hooks: Hooks) -> Config:
@@ -255,9 +292,11 @@ async def _serve(
         gc.freeze()
         logger.info("Starting master on pid %d", seat.pid)
         _warn_of_open_door(daemon.arbiter.endpoint)
+        nonlocal daemonizer
         if daemonizer is not None:
             seat.detach()
             daemonizer.ready()
+            daemonizer = None
         notifier.ready()
         seat.ready(heartbeat)
         signals.ready()

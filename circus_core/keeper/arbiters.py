@@ -56,6 +56,7 @@ class Arbiter:
         self.leaves = False  #: it ends on purpose
         self.is_connected = True
         self.unanswered = 0  #: pings
+        self.has_ended = False
         self.exit_code: int | None = None
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
@@ -67,6 +68,8 @@ class Arbiter:
 
     def kill(self) -> None:
         """End it for good."""
+        if self.has_ended:  # somebody else may have its pid
+            return
         try:
             if self.pidfd >= 0:
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
@@ -108,9 +111,10 @@ class Nursery:
             self._loop.watch(arbiter.pidfd, select.POLLIN, lambda _: self._stranger_ended(arbiter))
         return arbiter
 
-    def start(self, command: Sequence[str], role: Role) -> Arbiter:
+    def start(self, command: Sequence[str], role: Role, *, stderr: int = 2) -> Arbiter:
         """Start an arbiter.
 
+        :param stderr: what it has there
         :raises OSError: that is impossible
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -121,7 +125,10 @@ class Nursery:
                 command[0],
                 list(command),
                 {**os.environ, VARIABLE: str(_CHANNEL)},
-                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), _CHANNEL)],
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, stderr, 2),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), _CHANNEL),
+                ],
                 setsid=True,
                 setsigmask=(),
                 setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
@@ -142,6 +149,7 @@ class Nursery:
         self._hear(arbiter)
         del self._by_pid[pid]
         self._loop.forget(f"end {pid}")
+        arbiter.has_ended = True
         arbiter.exit_code = exit_code
         self._hang_up(arbiter)
         arbiter.channel.close()
@@ -151,6 +159,13 @@ class Nursery:
             arbiter.pidfd = -1
         self._on_end(arbiter)
         return True
+
+    def end_all(self) -> None:
+        """Leave none behind that has been replaced, or was to replace another one."""
+        for arbiter in self._by_pid.values():
+            arbiter.kill()
+            if arbiter.is_child:
+                os.waitid(os.P_PID, arbiter.pid, os.WEXITED)
 
     def after_send(self, arbiter: Arbiter) -> None:
         """See to it that what could not be sent at once is sent later."""

@@ -54,6 +54,7 @@ class Keeper:
         self._nursery = Nursery(self._loop, born_nofile, on_message=self._on_message, on_end=self._on_end)
         self._children.on_stranger = self._nursery.ended
         self._succession = Succession(self._loop, self._nursery)
+        self._succession.on_switch = self._children.abandon_starts
         self._succession.serve(self._nursery.welcome(pid, sock, Role.FIRST, is_child=is_child))
         self._loop.on_signals([signal.SIGCHLD], self._children.reap)
         self._loop.on_signals(FORWARDED, self._on_signal)
@@ -69,13 +70,17 @@ class Keeper:
         self._children.reap()  # what ended before there was a handler
         while self._exit_code is None:
             self._loop.turn()
+        self._nursery.end_all()
         return self._exit_code
 
     # -- what arbiters say --------------------------------------------------------------------------------------
 
     def _on_message(self, arbiter: Arbiter, message: Message, fds: list[int]) -> None:
         operation, *fields = message
-        if operation in self._acts:
+        is_served = arbiter is self._succession.serving
+        if not is_served and (operation in self._acts or operation in _WITH_FDS):
+            log("ERROR", f"the arbiter (pid {arbiter.pid}) is not served and says {operation!r}: ignored")
+        elif operation in self._acts:
             self._acts[operation](*fields)
         elif operation in _ASKING:
             getattr(self, f"_{operation}")(arbiter, *fields)
@@ -166,6 +171,12 @@ class Keeper:
         for number in (0, 1, 2):
             os.dup2(fds[0], number)
 
+    def _upgrade(self, command: list[str], timeout: float, fds: list[int]) -> None:
+        if fds:
+            self._succession.upgrade(command, timeout, fds[0])
+        else:
+            self._tell(("stay", "the keeper may open no more descriptors"))
+
     def _drop(self, name: str) -> None:
         if name in self._stored:
             os.close(self._stored.pop(name)[0])
@@ -241,7 +252,7 @@ class Keeper:
 
 
 _ASKING: Final = {"hello", "list_children", "list_descriptors", "list_states", "sync", "attach"}
-_WITH_FDS: Final = {"spawn", "adopt", "store", "detach"}
+_WITH_FDS: Final = {"spawn", "adopt", "store", "detach", "upgrade"}
 
 
 def _pidfd(child: Child) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from circus_core.keeper.arbiters import FIRST_DELAY, LONGEST_DELAY, START_LIMIT, Arbiter, Nursery, Role
 from circus_core.keeper.log import log
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 SETTLED: Final = 1.0  #: seconds after which an arbiter that serves counts as one that works
+LEAVE_LIMIT: Final = 30.0  #: seconds that one which was replaced has for its last replies
 _MISSES: Final = 2  #: heartbeats in a row
 _AT_ONCE: Final = 2  #: failures in a row after which the next arbiter is started without a pause
 
@@ -26,14 +27,17 @@ class Succession:
         self._loop = loop
         self._nursery = nursery
         self.serving: Arbiter | None = None
-        self._beside: Arbiter | None = None
+        self._beside: Arbiter | None = None  # gets ready to take over
+        self._before: Arbiter | None = None  # has let go, and goes on if the one that serves fails at once
         self._is_proven = False
+        self._verdict = ""  # why the one that serves is being killed
         self._command: list[str] = []
         self._deaths = 0  # of arbiters that served, since the keeper began
         self._failures = 0  # in a row
         self._reason = ""
         self.is_waiting = False  #: for the time of the next try
         self.is_stopping_alone = False
+        self.on_switch: Callable[[], object] = lambda: None  #: called when another one is served, both alive
 
     def serve(self, arbiter: Arbiter) -> None:
         """Let *arbiter* be the one that is served."""
@@ -54,24 +58,27 @@ class Succession:
         if operation == "pong":
             arbiter.unanswered = 0
         elif operation == "end":
+            self._commit()
             arbiter.leaves = True
         elif operation == "ready":
             self._ready(arbiter, fields[0])
-        elif operation == "upgrade" and arbiter is self.serving:
-            self._begin_upgrade(arbiter, *fields)
         elif operation == "proven" and arbiter is self._beside:
             self._is_proven = True
             self._send(self.serving, ("handover",))
-        elif operation == "handover" and arbiter is self.serving and self._beside is not None:
-            self._send(self._beside, ("go",))
-        elif operation == "failed" and arbiter is self._beside:
+        elif operation == "handover" and arbiter is self.serving and self._is_proven:
+            self._switch()
+        elif operation == "failed" and self._beside is not None and arbiter in (self._beside, self.serving):
             self._give_up(fields[0])
 
     def ended(self, arbiter: Arbiter, *, has_children: bool) -> int | None:
         """Take the end of an arbiter, and return the keeper's exit code when it ends with it."""
+        self._loop.forget(f"leave {arbiter.pid}")
         if arbiter is self._beside:
             self._give_up(f"it {_how(arbiter)}")
-            return None
+        if arbiter is self._before:
+            self._before = None
+            if self.serving is not None and self.serving.is_ready:
+                self._commit()
         if arbiter is not self.serving:
             return None
         self._loop.forget("heartbeat")
@@ -79,17 +86,17 @@ class Succession:
         self.serving = None
         if arbiter.leaves:
             return _shell_code(arbiter.exit_code)
+        if self._before is not None:
+            self._fall_back(arbiter)
+            return None
         if arbiter.role is Role.FIRST and not arbiter.is_ready and not has_children:
             return _shell_code(arbiter.exit_code) or 1
         self._deaths += 1
         self._failures += 1
-        self._reason = f"it {_how(arbiter)}"
-        if self._beside is not None and self._is_proven:
-            log(
-                "WARNING",
-                f"the arbiter (pid {arbiter.pid}) {_how(arbiter)} while it was replaced; the next one goes on",
-            )
-            self._adopt_beside()
+        self._reason, self._verdict = self._verdict or f"it {_how(arbiter)}", ""
+        if self._is_proven:
+            log("WARNING", f"the arbiter (pid {arbiter.pid}) {_how(arbiter)} while it was replaced; the next goes on")
+            self._switch()
             return None
         self._drop_beside()
         self._follow(arbiter)
@@ -146,9 +153,14 @@ class Succession:
 
     def _ready(self, arbiter: Arbiter, limit: float) -> None:
         arbiter.is_ready = True
+        arbiter.unanswered = 0
         self._loop.forget("limit")
-        if arbiter is self._beside:
-            self._commit()
+        if arbiter.role is Role.BESIDE and arbiter is self.serving:
+            self._loop.forget("upgrade")
+            if self._before is not None:
+                self._loop.at("trial", SETTLED, self._commit)
+            else:
+                self._commit()
         if self._failures:
             log("WARNING", f"the arbiter (pid {arbiter.pid}) has taken over")
             self._loop.at("settled", SETTLED, self._settle)
@@ -172,41 +184,67 @@ class Succession:
 
     # -- one in the place of another ----------------------------------------------------------------------------
 
-    def _begin_upgrade(self, arbiter: Arbiter, command: list[str], timeout: float) -> None:
-        if self._beside is not None:
-            self._send(arbiter, ("stay", "another upgrade is under way"))
+    def upgrade(self, command: list[str], timeout: float, stderr: int) -> None:
+        """Start an arbiter to take the place of the one that serves; it writes its errors to *stderr*."""
+        if self._beside is not None or self._before is not None:
+            self._send(self.serving, ("stay", "another upgrade is under way"))
             return
         try:
-            self._beside = self._nursery.start(command, Role.BESIDE)
+            self._beside = self._nursery.start(command, Role.BESIDE, stderr=stderr)
         except OSError as exc:
-            self._send(arbiter, ("stay", f"{command[0]!r} cannot be run: {exc.strerror}"))
+            self._send(self.serving, ("stay", f"{command[0]!r} cannot be run: {exc.strerror}"))
             return
-        self._is_proven = False
-        self._loop.at("upgrade", timeout, lambda: self._give_up(f"it did not take over within {timeout:g} s"))
+        self._loop.at("upgrade", timeout, lambda: self._too_late(timeout))
 
-    def _adopt_beside(self) -> None:
-        self._send(self._beside, ("go",))
+    def _switch(self) -> None:
+        """Serve the one beside; the one before has let go, or is dead."""
+        self._loop.forget("heartbeat")
+        self._before, self.serving, self._beside = self.serving, self._beside, None
+        self._is_proven = False
+        if self._before is not None:
+            self._before.is_attached = self._before.is_ready = False
+            self.on_switch()
+        self._send(self.serving, ("go",))
 
     def _commit(self) -> None:
-        self._loop.forget("upgrade")
-        old, self.serving, self._beside = self.serving, self._beside, None
-        assert self.serving is not None
+        """Keep the one that serves now; the one before is needed no more."""
+        self._loop.forget("trial")
+        before, self._before = self._before, None
+        if self.serving is None or self.serving.role is not Role.BESIDE:
+            return  # nothing is being replaced
         self._command = self.serving.command
         self.serving.role = Role.NEXT
-        if old is not None:
-            old.role, old.leaves = Role.GONE, True
-            self._send(old, ("leave",))
+        self._send(self.serving, ("settled",))
+        if before is not None:
+            before.role, before.leaves = Role.GONE, True
+            self._send(before, ("leave",))
+            self._loop.at(f"leave {before.pid}", LEAVE_LIMIT, before.kill)
+
+    def _fall_back(self, failed: Arbiter) -> None:
+        """Serve the one before again, in the place of the one that ended."""
+        why = self._verdict or f"it {_how(failed)}" + (" soon after it took over" if failed.is_ready else "")
+        self._loop.forget("upgrade")
+        self._loop.forget("trial")
+        self.serving, self._before, self._verdict = self._before, None, ""
+        self._send(self.serving, ("stay", why))
+        self._loop.at("limit", START_LIMIT, self._too_slow)
+
+    def _too_late(self, timeout: float) -> None:
+        why = f"it did not take over within {timeout:g} s"
+        if self._beside is not None:
+            self._give_up(why)
+        elif self.serving is not None:
+            self._verdict = why
+            self.serving.kill()
 
     def _give_up(self, why: str) -> None:
         self._drop_beside()
-        if self.serving is None:
-            self._start()
-        else:
-            self._send(self.serving, ("stay", why))
+        self._send(self.serving, ("stay", why))
 
     def _drop_beside(self) -> None:
         self._loop.forget("upgrade")
         beside, self._beside = self._beside, None
+        self._is_proven = False
         if beside is not None:
             beside.role = Role.GONE
             beside.kill()

@@ -54,10 +54,10 @@ TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {
     "detach": (),  # let go of the terminal; /dev/null beside
     "end": (),  # it leaves on purpose, the keeper too
     "adopt": (int, dict),  # child, what is known of it; its pidfd and pipes beside
-    "upgrade": (list, float),  # command line of the next arbiter, seconds that it may take
+    "upgrade": (list, float),  # command line of the next arbiter, seconds that it may take; its stderr beside
     "handover": (),  # the old arbiter has let go of everything
     "proven": (),  # the next one has loaded all and can take over
-    "failed": (str,),  # the next one cannot, and why
+    "failed": (str,),  # the next one cannot, or the old one will not, and why
 }
 TO_ARBITER: Final[dict[str, tuple[type, ...]]] = {
     "welcome": (int, dict),  # version, facts
@@ -74,6 +74,7 @@ TO_ARBITER: Final[dict[str, tuple[type, ...]]] = {
     "go": (),  # to the next arbiter: take over
     "stay": (str,),  # to the old one: go on, and why
     "leave": (),  # to the old one: the next one serves
+    "settled": (),  # to the next one: the old one leaves
 }
 
 

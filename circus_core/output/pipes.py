@@ -92,6 +92,11 @@ class Pipes:
             left -= size
         self._close(pipe)
 
+    def let_go(self, pipe: Pipe) -> None:
+        """Close *pipe*; what is in it and its unfinished line are the next process's."""
+        self._wait_for(pipe, Waits.NOTHING)
+        os.close(pipe.fd)
+
     def _read(self, pipe: Pipe, reason: Waits) -> None:
         if pipe.waits is not reason:
             return  # it was closed or found another reason meanwhile

@@ -25,6 +25,7 @@ from circus_core.output.pipes import Pipe, Pipes
 from circus_core.output.rings import Rings, WatcherRings
 from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
+from circus_core.output.writers import Writer
 from circus_core.values import OnError
 
 logger = logging.getLogger("circus")
@@ -57,10 +58,17 @@ class Pump:
     done in the order of the calls. ``rings`` keep the newest output in memory.
 
     :param journal: keeps for the next process what was read and is not yet written
+    :param rings: those of another pump, which was suspended
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, *, journal: Journal | None = None) -> None:
-        self.rings: Final = Rings()
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        journal: Journal | None = None,
+        rings: Rings | None = None,
+    ) -> None:
+        self.rings: Final = rings or Rings()
         self._journal = journal
         self._timers = Timers(clock)
         self._selector = selectors.DefaultSelector()
@@ -69,6 +77,7 @@ class Pump:
         self._pipes = Pipes(self._selector, self._timers, self._buffer)
         self._open: dict[Token, Pipe] = {}
         self._targets: dict[Target, str] = {}
+        self._closing: list[Writer] = []
         self._losses = Losses()
         self._tokens = count(1)
         self._calls: deque[Callable[[], object]] = deque()
@@ -90,6 +99,17 @@ class Pump:
             self._let_go()
         elif self._thread.is_alive():
             self._post(partial(self._stop, timeout))
+            self._thread.join(timeout + 1.0)
+
+    def suspend(self, timeout: float = STOP_LIMIT) -> None:
+        """End the thread and let go of all, with nothing cut or lost: the next pump on the same journal goes on.
+
+        Blocks for *timeout* seconds when a stream hangs; what that one has in hand may be written twice.
+        """
+        if self._thread.ident is None:
+            self._let_go()
+        elif self._thread.is_alive():
+            self._post(partial(self._suspend, timeout))
             self._thread.join(timeout + 1.0)
 
     def target(
@@ -219,7 +239,8 @@ class Pump:
             return
         for token in [token for token, pipe in self._open.items() if pipe.target is target]:
             self._pipes.finish(self._open.pop(token))
-        target.close()
+        self._closing = [writer for writer in self._closing if not writer.join(0.0)]
+        self._closing.append(target.close())
 
     def _resume(self, journal: Journal) -> None:
         found = journal.interrupted()
@@ -260,6 +281,18 @@ class Pump:
             left = 0.0 if writer.is_hung() else max(0.0, deadline - self._timers.clock())
             if not writer.join(left):
                 target.abandon(writer)
+        self._targets.clear()
+        self._is_stopping = True
+
+    def _suspend(self, timeout: float) -> None:
+        deadline = self._timers.clock() + timeout
+        for pipe in self._open.values():
+            self._pipes.let_go(pipe)
+        self._open.clear()
+        for ending in self._closing:
+            ending.suspend()
+        for writer in [*self._closing, *filter(None, [target.suspend() for target in self._targets])]:
+            writer.join(max(0.0, deadline - self._timers.clock()))
         self._targets.clear()
         self._is_stopping = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -9,9 +10,10 @@ from threading import Lock
 from typing import Final
 
 from circus_core.output.excerpts import Excerpt, Origin, last_lines, lines_after
-from circus_core.output.ring import Ring, pieces
+from circus_core.output.ring import Entry, Ring, pieces
 from circus_core.output.targets import Source
 
+_FORMAT: Final = 2  # of marshal: every Python 3 reads it
 BUDGET: Final = 32 * 1024 * 1024  #: bytes of memory for the rings of the whole daemon
 
 
@@ -39,6 +41,9 @@ class WatcherRings:
         self._of_all.resize(self, capacity)
 
 
+Slots = dict[int, tuple[int, list[Entry]]]
+"""Slot to the number of the last entry that is not whole, and its entries, the oldest first."""
+
 Wanted = tuple[WatcherRings, int | None, int | None]
 """A watcher's rings, one wid of it or all, one pid of it or all."""
 
@@ -50,7 +55,7 @@ class Rings:
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
-        self.id: Final = os.urandom(4).hex()  #: numbers of entries mean nothing to another one
+        self.id = os.urandom(4).hex()  #: numbers of entries mean nothing to another one
         self._budget = budget
         self._lock = Lock()
         self._watchers: dict[str, WatcherRings] = {}
@@ -58,6 +63,23 @@ class Rings:
         self._cost = 0
         self._count = 0
         self._waiting: dict[Callable[[], object], list[Wanted]] = {}
+        self._left: dict[str, Slots] = {}  # of another process, until a watcher wants it
+
+    def dump(self) -> bytes:
+        """Return all that is kept, for another process."""
+        with self._lock:
+            kept = {name: _slots(rings) for name, rings in self._watchers.items() if rings.slots}
+            return marshal.dumps((self.id, self._number, kept), _FORMAT)
+
+    def restore(self, data: bytes) -> None:
+        """Go on with what another process kept.
+
+        :raises ValueError: it is nothing of that kind
+        """
+        try:
+            self.id, self._number, self._left = marshal.loads(data)
+        except (EOFError, TypeError, ValueError) as exc:
+            raise ValueError(f"no rings: {exc}") from exc
 
     def of(self, name: str) -> WatcherRings:
         """Return the rings of a watcher; one that comes back after a restart of the daemon has what it had."""
@@ -70,6 +92,9 @@ class Rings:
             rings.capacity = capacity
             if not capacity:
                 self._clear(rings)
+            for wid, (forgotten, entries) in self._left.pop(rings.name.lower(), {}).items():
+                if capacity:
+                    self._fill(rings, wid, forgotten, entries)
 
     def drop(self, name: str) -> None:
         """Forget a watcher that is gone; what its last processes still print is not kept."""
@@ -135,6 +160,14 @@ class Rings:
         for call in calls:
             call()
 
+    def _fill(self, rings: WatcherRings, wid: int, forgotten: int, entries: list[Entry]) -> None:
+        ring = rings.slots[wid] = Ring()
+        self._count += 1
+        ring.forgotten = forgotten
+        for entry in entries:
+            ring.put(tuple(entry), rings.capacity)  # type: ignore[arg-type]  # what marshal gives is one
+        self._cost += ring.cost
+
     def _wake(self, rings: WatcherRings, source: Source) -> None:
         found = (rings, source.wid, source.pid)
         for call in [call for call, wanted in self._waiting.items() if any(_is_in(found, each) for each in wanted)]:
@@ -153,6 +186,10 @@ class Rings:
         if self._cost > self._budget:
             for rings in self._watchers.values():
                 self._cost += sum(each.shrink(share) for each in rings.slots.values())
+
+
+def _slots(rings: WatcherRings) -> Slots:
+    return {wid: (ring.forgotten, [*ring.newest_first()][::-1]) for wid, ring in rings.slots.items()}
 
 
 def _is_in(found: Wanted, wanted: Wanted) -> bool:

@@ -94,6 +94,14 @@ class Target:
         self._timers.after(CLOSE_LIMIT, lambda: self.abandon(writer) if writer.is_hung() else None)
         return writer
 
+    def suspend(self) -> Writer | None:
+        """Close the stream and leave what is queued to the next process; the writer returned, if any, ends then."""
+        if self._writer is None:
+            self._guard.close()
+        else:
+            self._writer.suspend()
+        return self._writer
+
     def abandon(self, writer: Writer) -> None:
         """Wait no longer for what *writer* has queued: it is lost, and counted."""
         if lost := writer.clear():

@@ -52,6 +52,7 @@ class Writer:
         self._bytes = 0
         self._changed = Condition()
         self._is_ending = False
+        self._is_suspended = False
         self._seen_full = False
         self.done = 0  #: items done so far
         self.busy_since: float | None = None  #: monotonic start of the item in hand
@@ -78,6 +79,13 @@ class Writer:
         """Do what is queued, then end the thread. What is not taken from now on is lost, not tried again."""
         with self._changed:
             self._is_ending = True
+            self._changed.notify()
+
+    def suspend(self) -> None:
+        """End the thread after the item in hand and close the stream; the account keeps what is queued."""
+        with self._changed:
+            self._items = deque([self._guard.close])
+            self._is_ending = self._is_suspended = True
             self._changed.notify()
 
     def join(self, timeout: float) -> bool:
@@ -110,8 +118,9 @@ class Writer:
             self.busy_since = time.monotonic()
             if isinstance(item, Chunk):
                 with self._account.delivering_oldest(is_rendered=not self._guard.takes_raw):
-                    self._write(item)
-                self._account.took()
+                    is_settled = self._write(item)
+                if is_settled:
+                    self._account.took()
             else:
                 item()
             self.busy_since = None
@@ -136,14 +145,18 @@ class Writer:
         if has_room:
             self._on_room()
 
-    def _write(self, chunk: Chunk) -> None:
+    def _write(self, chunk: Chunk) -> bool:
+        """Write *chunk*, and tell whether nothing of it is left for the next process."""
         rest = self._guard.write(chunk)
         while rest is not None and self._is_patient() and not self._is_ending:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_ending, RETRY)
             rest = self._guard.write(rest)
+        if rest is not None and self._is_suspended:
+            return False
         if rest is not None:
             self._guard.faults.lost(rest.watcher, len(rest.data))
+        return True
 
 
 def _cost(item: Item) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
+from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError, UpgradeError
 from circus_core.events import Event
 from circus_core.interfaces import (
     ArbiterHandle,
@@ -19,6 +19,7 @@ from circus_core.interfaces import (
     Recovery,
     ReloadPlan,
     SocketView,
+    Upgrade,
     WatcherHandle,
     WatcherReport,
 )
@@ -155,6 +156,7 @@ class FakeArbiter:
     is_stopping = False
     recovery = Recovery()
     keeper_replacements = Recovery()
+    last_upgrade = Upgrade()
 
     def __init__(self, *watchers: FakeWatcher, config: CircusConfig | None = None) -> None:
         self.config = config or CircusConfig()
@@ -269,6 +271,13 @@ class FakeArbiter:
 
     async def restart(self) -> FakeChange:
         return self.note("restart")
+
+    async def upgrade(self, python: str | None = None, *, timeout: float = 30.0) -> Upgrade:
+        """Note that another arbiter is wanted."""
+        self.note("upgrade", python=python, timeout=timeout)
+        if self.failure is not None:
+            raise UpgradeError(self.failure)
+        return self.last_upgrade
 
     def quit(self) -> FakeChange:
         return self.note("quit")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from circus_core.interfaces import ArbiterHandle, Command, NoArgs, Reply
 from circus_plugins_builtin.commands._figures import figures_line
+from circus_plugins_builtin.commands._program import program
 
 
 class Dstats(Command[NoArgs]):
     """Show the figures of the daemon itself.
 
     Replies ``info``, the process-info object of the daemon; ``children`` is empty, since its children are processes
-    of the watchers, which ``stats`` shows.
+    of the watchers, which ``stats`` shows. ``version`` is that of circus, ``python`` the interpreter that runs it.
     """
 
     name = "dstats"
@@ -18,7 +19,7 @@ class Dstats(Command[NoArgs]):
 
     async def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
         info = (await arbiter.process_info([arbiter.pid], with_children=False))[arbiter.pid]
-        return {"info": {**info, "children": []} if isinstance(info, dict) else info}
+        return {"info": {**info, "children": []} if isinstance(info, dict) else info, **program()}
 
     def format_reply(self, reply: Reply) -> str:
         info = reply["info"]

@@ -10,6 +10,7 @@ from typing import Any
 from circus_core.arguments import arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply, WatcherHandle, WatcherReport
 from circus_plugins_builtin.commands._losses import output_lost
+from circus_plugins_builtin.commands._program import program
 from circus_plugins_builtin.commands._text import duration
 
 
@@ -28,8 +29,9 @@ class Status(Command[StatusArgs]):
     a name ``status``, the state, which stands in place of ``ok``. With ``long`` there is ``watchers`` too, name to
     ``state since numprocesses processes reason last_exit last_error retries next_try restarts output_lost
     output_errors``; times are Unix times. When an arbiter died and another one took over there is ``recovered``: the
-    ``count``, ``time`` of the last one, ``reason``. ``keeper_replaced`` tells the same of the keeper. When
-    output was lost there is ``output_lost``, name to bytes.
+    ``count``, ``time`` of the last one, ``reason``. ``keeper_replaced`` tells the same of the keeper. When there was an
+    ``upgrade`` there is ``upgraded``: the ``count``, ``time`` of the last one, ``version`` and ``python`` that serve,
+    ``previous`` with those before. When output was lost there is ``output_lost``, name to bytes.
     """
 
     name = "status"
@@ -49,6 +51,8 @@ class Status(Command[StatusArgs]):
             reply["recovered"] = asdict(arbiter.recovery)
         if arbiter.keeper_replacements.count:
             reply["keeper_replaced"] = asdict(arbiter.keeper_replacements)
+        if arbiter.last_upgrade.count:
+            reply["upgraded"] = {**program(), **asdict(arbiter.last_upgrade)}
         if args.long:
             reply["watchers"] = {watcher.name: _as_json(watcher) for watcher in watchers}
         return reply

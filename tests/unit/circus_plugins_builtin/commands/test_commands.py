@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
 
+from circus_core import __version__
 from circus_core.arguments import parse_properties
 from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
 from circus_core.interfaces import (
@@ -25,6 +27,7 @@ from circus_core.states import WatcherState
 from tests.support.fake_arbiter import FakeArbiter, FakeWatcher
 
 REGISTRY = Registry()
+PROGRAM = {"version": __version__, "python": sys.executable}
 
 
 def command(name: str) -> Command[Any]:
@@ -176,7 +179,7 @@ def test_singleton_keeps_its_process_and_says_so(arbiter: FakeArbiter, name: str
             "get", {"name": "web", "keys": ["max_age", "env"]}, {"options": {"max_age": 0, "env": {}}}, id="get"
         ),
         pytest.param("globaloptions", {"option": "check_delay"}, {"options": {"check_delay": 5.0}}, id="one-option"),
-        pytest.param("dstats", {}, {"info": {"pid": 4711, "cpu": 0.0, "children": []}}, id="dstats"),
+        pytest.param("dstats", {}, {"info": {"pid": 4711, "cpu": 0.0, "children": []}, **PROGRAM}, id="dstats"),
         pytest.param(
             "stats",
             {"name": "WEB", "process": "11", "extended": True},
