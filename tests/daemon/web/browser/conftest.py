@@ -13,8 +13,6 @@ from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
 from tests.support.ini import PROGRAMS, PYTHON, Section, circus, socket, watcher
 
-TALK = 'i=0; while :; do i=$((i+1)); echo "tick <b>$i</b>"; [ $((i % 5)) = 0 ] && echo oops >&2; sleep 0.3; done'
-
 
 @pytest.fixture(scope="package")
 def chromium(which_circusd: Flavour) -> Iterator[Chromium]:
@@ -35,7 +33,7 @@ def stack(chromium: Chromium, which_circusd: Flavour) -> Iterator[Daemon]:
             socket("shop", backlog=16),
             watcher("web", numprocesses=2),
             watcher("burner", cmd=f"{PYTHON} {PROGRAMS}/burn.py 0.2", use_sockets=True),
-            watcher("talker", cmd=f"/bin/sh -c '{TALK}'", log_ring="64K"),
+            watcher("talker", cmd=f"{PYTHON} {PROGRAMS}/talk.py", log_ring="64K"),
             watcher("flapper", {"flapping.active": False}, cmd="/bin/sh -c 'exit 3'", max_retry=-1),
             Section("plugin:flapping", {"use": "circus.plugins.flapping.Flapping"}),
             watcher("broken", cmd="/no/such/program --port 80", max_retry=1),
