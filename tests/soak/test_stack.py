@@ -196,6 +196,6 @@ def test_busy_stack_stays_as_it_is(daemon: Daemon, is_full: bool, request: pytes
     for name in pids:
         assert after[name].threads <= before[name].threads, name
         assert after[name].descriptors <= before[name].descriptors, name
-        assert after[name].memory < before[name].memory + GROWTH, name
+        # Not at rest: what the first minutes fragment stays.
         assert later[name].memory < earlier[name].memory + GROWTH, name
     assert "Traceback" not in daemon.log
