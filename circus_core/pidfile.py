@@ -113,8 +113,10 @@ class PidFile:
 
 def write_pid(fd: int, pid: int) -> None:
     """Write *pid* in place of what the open file holds."""
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{pid}\n".encode(), 0)
+    text = f"{pid}\n".encode()
+    if os.pread(fd, len(text) + 1, 0) != text:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, text, 0)
 
 
 def _is_at(path: str, fd: int) -> bool:

@@ -63,8 +63,9 @@ class NextKeeper:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
         self._task = None
-        logger.warning("the keeper has pid %d from now on", self._link.pid)
         self._on_moved(self._link.pid)
+        await asyncio.sleep(0)  # what was noted of it is stored
+        logger.warning("the keeper has pid %d from now on", self._link.pid)
 
     async def _try(self) -> str | None:
         """Start a keeper and give it everything; return why that failed, ``None`` when it did not."""

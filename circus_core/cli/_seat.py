@@ -158,7 +158,11 @@ class KeeperSeat:
     def pidfile(self) -> PidFile | None:
         """Return the pidfile that the arbiter before gave the keeper."""
         stored = self.spawner.stored_fds().get(_PIDFILE)
-        return None if stored is None else PidFile(stored[1], self.spawner.fetch_fd(_PIDFILE))
+        if stored is None:
+            return None
+        fd = self.spawner.fetch_fd(_PIDFILE)
+        write_pid(fd, self.pid)  # that one may have died between a change of keepers and telling of it
+        return PidFile(stored[1], fd)
 
 
 class Successor(KeeperSeat):
