@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from socket import socket as Socket
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
 _KILL_LIMIT: Final = 1.0  #: seconds
+_LAST_LOOKS: Final = 10
 _SUSPEND_LIMIT: Final = 1.0  #: seconds that a stream which hangs may hold up an upgrade
 
 
@@ -316,11 +318,14 @@ class Daemon:
         await self.arbiter.close()
         await in_thread(self._pump.suspend, _SUSPEND_LIMIT)
         keep_rings(self._spawner, self._pump.rings)
-        if self._controller is not None:
-            messages += self._controller.waiting()
-        handover = Handover(messages=tuple(messages), asked_by=asked_by)
-        self._estate.note(HANDOVER, lambda: dump(handover))
-        self._estate.flush()
+        for _ in range(_LAST_LOOKS):  # what comes while this is stored has to be stored too
+            late = self._controller.waiting() if self._controller is not None else []
+            messages += late
+            handover = Handover(messages=tuple(messages), asked_by=asked_by)
+            self._estate.note(HANDOVER, partial(dump, handover))
+            self._estate.flush()
+            if not late:
+                break
         self._stored = self._spawner.stored_state()
         for endpoint in (self._controller, self._publisher):
             if endpoint is not None:

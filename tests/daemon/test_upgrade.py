@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from circus_core.client import CircusClient
+from circus_core.testing import PATIENCE
 from tests.support import procs
 from tests.support.daemon import Daemon
 from tests.support.ini import PROGRAMS, PYTHON, Section, socket, watcher
@@ -194,14 +196,14 @@ def test_the_newest_output_is_still_shown(daemon: Daemon) -> None:
 
 def test_commands_that_come_meanwhile_are_done_once(daemon: Daemon) -> None:
     daemon.start(watcher("w"), watcher("slow", cmd=f"/bin/sh {PROGRAMS}/stubborn slow 1", graceful_timeout=1.5))
-    replies: list[dict[str, Any]] = []
-    client = daemon.connect()
+    replies: list[Mapping[str, Any]] = []
     stop = threading.Event()
 
     def ask() -> None:
-        while not stop.is_set():
-            replies.append(client.ask("incr", name="w"))
-            stop.wait(0.02)
+        with CircusClient(endpoint=daemon.endpoint, timeout=PATIENCE) as client:
+            while not stop.is_set():
+                replies.append(client.send_message("incr", name="w"))
+                stop.wait(0.02)
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -245,7 +245,9 @@ class Daemon(testing.Daemon):
         return f"circusd did not end within {tries * timeout:g}s of TERM; its log: {self.log[-3000:]}"
 
     def _what_is_left(self) -> str:
-        pids = self.left_processes()
+        limit = time.monotonic() + 1.0  # the `sleep 0.1` of a script outlives it by as much
+        while (pids := self.left_processes()) and time.monotonic() < limit:
+            time.sleep(0.02)
         commands = [f"{pid} {procs.command_of(pid)}" for pid in pids]
         files = self.left_files() if self.flavour.is_tidy else []
         return f"circusd left processes {commands}, files {files}" if commands or files else ""

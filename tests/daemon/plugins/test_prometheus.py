@@ -124,12 +124,12 @@ def test_old_text_format_is_served_to_who_asks_for_it(daemon: Daemon) -> None:
 def test_daemon_that_does_not_answer_is_down(daemon: Daemon) -> None:
     daemon.start(watcher("web"), prometheus())
     url = address(daemon)
-    os.kill(daemon.pid, signal.SIGSTOP)
+    os.kill(daemon.arbiter, signal.SIGSTOP)
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
             text = response.read().decode()
     finally:
-        os.kill(daemon.pid, signal.SIGCONT)
+        os.kill(daemon.arbiter, signal.SIGCONT)
 
     assert "circus_up 0.0" in text and "circus_watcher_processes{" not in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import statistics
 import threading
@@ -57,11 +58,11 @@ def seconds_for(visitor: Visitor, path: str, status: int = 200) -> float:
 @contextmanager
 def hanging(daemon: Daemon) -> Iterator[None]:
     """Stop the daemon in its tracks while this lasts."""
-    daemon.signal(signal.SIGSTOP)
+    os.kill(daemon.arbiter, signal.SIGSTOP)
     try:
         yield
     finally:
-        daemon.signal(signal.SIGCONT)
+        os.kill(daemon.arbiter, signal.SIGCONT)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import signal
 from typing import Any
@@ -381,13 +382,13 @@ def test_daemon_that_is_not_there_yet_is_found(daemon: Daemon, console: ConsoleS
 
 def test_hanging_daemon_does_not_hold_up_other_pages(daemon: Daemon, visitor: Visitor) -> None:
     assert visitor.get("/").status == 200
-    daemon.signal(signal.SIGSTOP)
+    os.kill(daemon.arbiter, signal.SIGSTOP)
     try:
         answer = wait_for(lambda: (a := visitor.get("/")).status == 503 and a, "the console to notice")
         assert "does not answer" in shown(answer)
         assert visitor.get("/connect").status == 200
     finally:
-        daemon.signal(signal.SIGCONT)
+        os.kill(daemon.arbiter, signal.SIGCONT)
     wait_for(lambda: visitor.get("/").status == 200, "the console to find it again")
 
 
