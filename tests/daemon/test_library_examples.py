@@ -112,9 +112,8 @@ def _lines_after(daemon: Daemon, listener: subprocess.Popen[str], victim: int) -
     wait_for(lambda: daemon.call("incr", name="dummy") and listener.stdout.readline(), "the listener to hear")
     os.set_blocking(listener.stdout.fileno(), True)
     os.kill(victim, signal.SIGKILL)
-    lines = iter(listener.stdout.readline, "")
-    first = next(line for line in lines if line.startswith("watcher.dummy2"))
-    return [first, next(lines)]
+    lines = (line for line in iter(listener.stdout.readline, "") if line.startswith("watcher.dummy2"))
+    return [next(lines), next(lines)]
 
 
 def test_plugin_of_ones_own_logs_events(daemon: Daemon) -> None:
