@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from socket import socket as Socket
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from circus_core.controller import Controller
 from circus_core.discovery import Discovery
 from circus_core.endpoints import give_to
 from circus_core.errors import CircusError, StateError
-from circus_core.estate import HANDOVER, Estate, Left
+from circus_core.estate import Estate, Left
 from circus_core.events import Event
 from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
@@ -34,7 +33,7 @@ from circus_core.options import CircusConfig
 from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
-from circus_core.records import End, Handover, dump
+from circus_core.records import End, Handover
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
 from circus_core.sockets import ManagedSocket, SocketSet, resolve
@@ -45,7 +44,6 @@ logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
 _KILL_LIMIT: Final = 1.0  #: seconds
-_LAST_LOOKS: Final = 10
 _SUSPEND_LIMIT: Final = 1.0  #: seconds that a stream which hangs may hold up an upgrade
 
 
@@ -318,14 +316,12 @@ class Daemon:
         await self.arbiter.close()
         await in_thread(self._pump.suspend, _SUSPEND_LIMIT)
         keep_rings(self._spawner, self._pump.rings)
-        for _ in range(_LAST_LOOKS):  # what comes while this is stored has to be stored too
+        for _ in range(10):  # what comes while this is stored has to be stored too
+            self._estate.hand_over(Handover(messages=tuple(messages), asked_by=asked_by))
             late = self._controller.waiting() if self._controller is not None else []
-            messages += late
-            handover = Handover(messages=tuple(messages), asked_by=asked_by)
-            self._estate.note(HANDOVER, partial(dump, handover))
-            self._estate.flush()
             if not late:
                 break
+            messages += late
         self._stored = self._spawner.stored_state()
         for endpoint in (self._controller, self._publisher):
             if endpoint is not None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from circus_core._views import Recovery, Upgrade
@@ -107,6 +108,11 @@ class Estate:
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+    def hand_over(self, handover: Handover) -> None:
+        """Store at once what only one that is replaced leaves."""
+        self.note(HANDOVER, partial(dump, handover))
+        self.flush()
 
     def note_watcher(self, key: int, record: Callable[[], WatcherRecord]) -> None:
         """Have the record of a watcher stored."""

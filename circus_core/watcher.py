@@ -368,7 +368,9 @@ class Watcher:
         actual = self._actual
         if self._changes.is_open and is_settled(self._desired, actual.observed, self._services.clock()):
             gave_up = self.state is WatcherState.STOPPED and self._desired.is_running
-            failure = actual.reason if gave_up else actual.reload_error
+            # Processes that came to their end (respawn = False) were started, however soon that was.
+            ran = actual.observed.finished > 0 and not actual.observed.has_failed
+            failure = actual.reload_error if ran or not gave_up else actual.reason
             actual.reload_error = None
             self._changes.settle(actual.running_pids(), failure)
         if self._turns and self._is_turn_over():

@@ -383,3 +383,10 @@ def test_an_empty_watcher_starts_nothing_and_harms_nobody(daemon: Daemon) -> Non
 
     daemon.wait_status("none", "stopped")
     assert daemon.status("w") == "active"
+
+
+def test_start_of_what_ends_at_once_is_no_failure(daemon: Daemon) -> None:
+    daemon.start(watcher("job", cmd="/bin/true", respawn=False, autostart=False))
+    for _ in range(10):
+        assert daemon.call("start", name="job", waiting=True)["status"] == "ok"
+        daemon.wait_status("job", "stopped")

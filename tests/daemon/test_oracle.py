@@ -142,6 +142,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("options", "options.__name__"): "B18: an artefact of its ini parser",
     ("options", "options.env.__name__"): "B18",
     ("get", "options.env.__name__"): "B18",
+    ("dstats", "python"): "new, for who upgrades",
+    ("dstats", "version"): "new, for who upgrades",
     ("options", "options.hook_timeout"): "new option",
     ("options", "options.listen_fds"): "new option",
     ("options", "options.executable"): "B45: it ignores the option, so it shows null",
