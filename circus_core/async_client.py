@@ -98,14 +98,16 @@ class AsyncCircusClient(Connection):
             self._detach()
             self._loop = loop
             loop.add_reader(self.socket.fileno(), self._receive)
-            loop.add_reader(self._losses.fileno(), self._ask_again)
+            if self._losses is not None:
+                loop.add_reader(self._losses.fileno(), self._ask_again)
             loop.call_soon(self._ask_again)  # libzmq signals only to who has seen that there was nothing
         return loop
 
     def _detach(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self.socket.fileno())
-            self._loop.remove_reader(self._losses.fileno())
+            if self._losses is not None:
+                self._loop.remove_reader(self._losses.fileno())
         self._loop = None
 
     def _receive(self) -> None:

@@ -82,20 +82,23 @@ class Connection:
         self.socket: zmq.Socket[bytes] = self.context.socket(zmq.DEALER)
         self.socket.identity = uuid.uuid4().hex.encode()
         self.socket.linger = 0
-        self._losses = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        # In a context of the caller's it would hold up term() when only `socket` is closed.
+        is_ours = self._own_context is not None
+        self._losses = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED) if is_ours else None
         _connect(self.socket, self._address)
 
     def _disconnect(self) -> None:
         """Drop what could not be sent: a command that was given up is not done hours later, when a daemon starts."""
-        if not self.socket.closed:
-            self.socket.disable_monitor()
-        self._losses.close(linger=0)
+        if self._losses is not None:
+            if not self.socket.closed:
+                self.socket.disable_monitor()
+            self._losses.close(linger=0)
         self.socket.close(linger=0)
 
     def _was_lost(self) -> bool:
         """Tell whether the connection broke since the last call: its other end may have died with a command in hand."""
         was_lost = False
-        while self._losses.poll(0):
+        while self._losses is not None and self._losses.poll(0):
             self._losses.recv_multipart()
             was_lost = True
         return was_lost
@@ -144,7 +147,7 @@ class CircusClient(Connection):
 
     Takes what :class:`Connection` takes. It finds a daemon that was restarted by itself. A command that is under way
     when the arbiter dies is asked again: the next arbiter executes it unless it was executed, and then replies
-    ``recovered``. Leaving ``with`` closes it.
+    ``recovered``; with a *context* of the caller's it is not, and times out. Leaving ``with`` closes it.
     """
 
     def __enter__(self) -> Self:
@@ -206,7 +209,8 @@ class CircusClient(Connection):
         super()._connect()
         self.poller = zmq.Poller()
         self.poller.register(self.socket, zmq.POLLIN)
-        self.poller.register(self._losses, zmq.POLLIN)
+        if self._losses is not None:
+            self.poller.register(self._losses, zmq.POLLIN)
 
 
 def connect(
