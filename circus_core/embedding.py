@@ -196,6 +196,7 @@ class Running:
         self._signals = tuple(signals)
         self._task: asyncio.Task[None] | None = None
         self._is_ready = False
+        self._is_given_up = False  # told to stop before it was ready
 
     @property
     def is_over(self) -> bool:
@@ -208,7 +209,7 @@ class Running:
         return self.daemon.publisher
 
     async def start(self) -> None:
-        """Return when every watcher that starts by itself has started or failed.
+        """Return when every watcher that starts by itself has started or failed, or it was told to stop before.
 
         :raises CircusError: what stood in the way; nothing was started
         """
@@ -217,7 +218,7 @@ class Running:
         try:
             await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
             if self._task.done():
-                await self._task
+                await self.wait()
                 return
             turns = asyncio.create_task(self._all_started())
             await asyncio.wait({turns, self._task}, return_when=asyncio.FIRST_COMPLETED)
@@ -239,7 +240,9 @@ class Running:
         if self._is_ready:
             self.daemon.quit()
         else:
-            self._task.cancel()
+            self._is_given_up = True
+            # Not before its first step: what was never begun closes nothing.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
 
     async def wait(self) -> None:
         """Return when it has ended.
@@ -247,7 +250,9 @@ class Running:
         :raises Exception: it ended by an error
         """
         if self._task is not None:
-            await asyncio.shield(self._task)
+            await asyncio.wait({self._task})
+            if not self._is_given_up:
+                self._task.result()
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         daemon = self.daemon

@@ -173,10 +173,12 @@ def test_stop_in_the_callback_ends_start(endpoints: dict[str, str]) -> None:
     assert arbiter.statuses() == {"sleep": "stopped"}
 
 
-def test_loop_is_there_before_start_and_is_tornados(endpoints: dict[str, str]) -> None:
+@pytest.mark.parametrize("delay", [0.0, 0.002, 0.02, 0.1], ids=str)
+def test_loop_is_there_before_start_and_is_tornados(endpoints: dict[str, str], delay: float) -> None:
+    """It may be stopped whenever that is: before it is up, too."""
     arbiter = get_arbiter({"cmd": "sleep 1000"}, **endpoints)  # type: ignore[arg-type]
     assert isinstance(arbiter.loop, IOLoop)
-    arbiter.loop.call_later(0.1, arbiter.stop)
+    arbiter.loop.call_later(delay, arbiter.stop)
     arbiter.start()
     assert arbiter.statuses() == {"sleep": "stopped"}
 
