@@ -40,3 +40,15 @@ def shared(which_circusd: Flavour) -> Iterator[tuple[Daemon, ConsoleServer]]:
     finally:
         console.close()
         daemon.close()
+
+
+@pytest.fixture(scope="module")
+def ours(shared: tuple[Daemon, ConsoleServer]) -> ConsoleServer:
+    """A console that no test changes."""
+    return shared[1]
+
+
+@pytest.fixture(scope="module")
+def untouched(shared: tuple[Daemon, ConsoleServer]) -> Daemon:
+    """The daemon behind it."""
+    return shared[0]

@@ -19,18 +19,6 @@ from tests.support.ini import watcher
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture(scope="module")
-def ours(shared: tuple[Daemon, ConsoleServer]) -> ConsoleServer:
-    """A console that no test changes."""
-    return shared[1]
-
-
-@pytest.fixture(scope="module")
-def untouched(shared: tuple[Daemon, ConsoleServer]) -> Daemon:
-    """The daemon behind it."""
-    return shared[0]
-
-
 def connect(visitor: Visitor) -> socket.socket:
     return socket.create_connection(("localhost", urlsplit(visitor.url).port), timeout=60)
 

@@ -37,18 +37,6 @@ PAGES = (
 )
 
 
-@pytest.fixture(scope="module")
-def ours(shared: tuple[Daemon, ConsoleServer]) -> ConsoleServer:
-    """A console that no test changes."""
-    return shared[1]
-
-
-@pytest.fixture(scope="module")
-def untouched(shared: tuple[Daemon, ConsoleServer]) -> Daemon:
-    """The daemon behind it."""
-    return shared[0]
-
-
 async def _connect(visitor: Visitor, headers: Mapping[str, str]) -> list[str]:
     url = f"{visitor.url.replace('http', 'ws', 1)}live?c=index:&since="
     cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
