@@ -51,5 +51,6 @@ class Upgrade(Command[UpgradeArgs]):
         return f"circus {reply['version']} on {reply['python']}{was}"
 
     def run(self, terminal: Terminal, args: UpgradeArgs) -> int:
+        terminal.call("dstats", {})  # who is not there is not waited for that long
         terminal.timeout = max(terminal.timeout, args.timeout + _MARGIN)
         return super().run(terminal, args)

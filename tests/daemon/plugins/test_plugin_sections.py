@@ -79,9 +79,12 @@ def test_plugin_of_the_documents_runs(daemon: Daemon) -> None:
     daemon.start(watcher("web"), plugin("log", f"{MODULE}:Logger", filename=log))
     wait_for(log.exists, "the plugin's file")
 
-    daemon.call("restart", name="web", waiting=True)
+    def has_heard() -> bool:
+        # It makes the file before it is subscribed.
+        daemon.call("restart", name="web", waiting=True)
+        return "b'watcher.web.start'::b'{" in log.read_text()
 
-    wait_for(lambda: "b'watcher.web.start'::b'{" in log.read_text(), f"the event in {log}")
+    wait_for(has_heard, f"the event in {log}")
 
 
 def test_plugin_calls_and_casts_from_its_loop(daemon: Daemon, record: Record) -> None:
