@@ -13,7 +13,7 @@ export function startKeys() {
   keys?.querySelector("[data-no]").addEventListener("click", () => keys.close());
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, textarea, select, dialog")) return;
+    if (event.target.closest("input, textarea, select, dialog[open]")) return; // one just closed keeps the focus for a frame
     if (press(event.key)) event.preventDefault();
   });
 }

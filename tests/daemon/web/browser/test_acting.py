@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.daemon.web.browser.conftest import Newcomer
@@ -12,6 +14,15 @@ from tests.support.browser import Person
 from tests.support.daemon import Daemon
 from tests.support.ini import ready
 from tests.support.waiting import wait_for
+
+
+@pytest.fixture(autouse=True)
+def left_as_found(stack: Daemon) -> Iterator[None]:
+    """Take away what a test added: the daemon is everybody's."""
+    before = set(stack.call("list")["watchers"])
+    yield
+    for name in set(stack.call("list")["watchers"]) - before:
+        stack.call("rm", name=name, waiting=True)
 
 
 def add(stack: Daemon, name: str, **options: object) -> None:
@@ -122,7 +133,6 @@ def test_refused_command_shows_its_reason(person: Person, stack: Daemon) -> None
     button.evaluate("button => { button.value = 'do=incr&name=nobody'; }")
     person.button("Reload").click()
     person.said("nobody not found")
-    stack.call("rm", name="gone")
 
 
 def test_everything_by_keyboard(person: Person, stack: Daemon) -> None:
