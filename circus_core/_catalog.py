@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from circus_core import _entry_points
 from circus_core._entry_points import EntryPoint
 from circus_core.errors import ExtensionError
 from circus_core.interfaces import ExtensionInfo
+from circus_core.quick_dataclass import dataclass
 
 BUILT_IN: Final = "circus"  # the distribution whose names nobody takes
 

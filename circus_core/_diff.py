@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 from circus_core.command_line import names_a_socket
 from circus_core.config import Config
 from circus_core.options import CircusConfig, OnChange, Option, SocketConfig, WatcherConfig, table
+from circus_core.quick_dataclass import dataclass
 
 VOLATILE: Final = frozenset({"__CF_USER_TEXT_ENCODING", "PS1", "COMP_WORDBREAKS", "PROMPT_COMMAND"})
 """Variables whose change is no reason to restart anything."""

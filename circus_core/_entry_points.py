@@ -10,8 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
+
+from circus_core.quick_dataclass import dataclass
 
 _OURS = "circus."
 

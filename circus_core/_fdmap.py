@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from circus_core._descriptors import FdStore, duplicate, is_in_reserve
 from circus_core.errors import SpawnError
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import OpenFd, SpawnRequest, Stdio, StoredFd
 
 

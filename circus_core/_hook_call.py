@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
+
+from circus_core.quick_dataclass import dataclass
 
 _LOOK_PERIOD: Final = 1.0  #: seconds between two looks whether a thread is still there
 _IS_LINUX: Final = sys.platform == "linux"

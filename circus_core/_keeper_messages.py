@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from circus_core import _orphans
@@ -15,6 +15,7 @@ from circus_core._programs import checked_program, explain_launch, find_program,
 from circus_core._wrapped import explain_step
 from circus_core.errors import SpawnError
 from circus_core.keeper.wire import close_all
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import Credentials, OpenFd, Spawned, SpawnFailure, SpawnRequest, Stdio, StoredFd
 
 _NOBODY: Final = Credentials()

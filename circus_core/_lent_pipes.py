@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from circus_core._descriptors import duplicate
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

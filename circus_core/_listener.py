@@ -7,10 +7,10 @@ import os
 import socket
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from circus_core._descriptors import open_fds
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import Spawner
 
 

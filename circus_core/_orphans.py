@@ -7,11 +7,12 @@ import os
 import stat
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from circus_core._procfs import children
 from circus_core.keeper.start import PROGRAM
+from circus_core.quick_dataclass import dataclass
 from circus_core.threads import in_thread
 
 PATIENCE: Final = 5.0  #: seconds for one that does not run its program yet

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from circus_core._views import Recovery, Upgrade
 from circus_core.estate import Left
+from circus_core.quick_dataclass import dataclass
 from circus_core.records import ArbiterRecord
 
 

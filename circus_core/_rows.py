@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final
+
+from circus_core.quick_dataclass import dataclass
 
 
 class OnChange(IntEnum):

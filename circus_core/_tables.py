@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from circus_core import _kinds as kinds
 from circus_core._rows import OnChange, option
+from circus_core.quick_dataclass import dataclass
 from circus_core.values import OnError, Respawn
 
 NOTHING = OnChange.NOTHING
@@ -232,7 +233,7 @@ class WatcherConfig:
     priority: int = option(
         kinds.INT, 0, "Watchers with a higher one start first, stop last.", on_change=NOTHING, in_reply=True
     )
-    respawn: Respawn = option(  # noqa: RUF009 - a field
+    respawn: Respawn = option(
         kinds.RESPAWN,
         Respawn.ALWAYS,
         "Replace a process that ended: always, never, or ``on-failure``, when its exit code is not 0.",
@@ -294,7 +295,7 @@ class WatcherConfig:
     close_child_stderr: bool = option(
         kinds.BOOL, False, "Connect standard error to ``/dev/null``.", on_change=RELOAD, in_reply=True
     )
-    stream_on_error: OnError = option(  # noqa: RUF009 - a field
+    stream_on_error: OnError = option(
         kinds.ON_ERROR,
         OnError.DROP,
         "What becomes of output that a stream does not take: ``drop`` loses and counts it, ``block`` tries it again"
@@ -329,8 +330,8 @@ class SocketConfig:
     name: str
     host: str = option(kinds.NAME, "localhost", "Name or address to bind.")
     port: int = option(kinds.PORT, 8080, "Port to bind. 0 takes a free one.")
-    family: socket.AddressFamily = option(kinds.FAMILY, socket.AF_INET, "Address family.")  # noqa: RUF009 - a field
-    type: socket.SocketKind = option(kinds.TYPE, socket.SOCK_STREAM, "Socket type.")  # noqa: RUF009 - a field
+    family: socket.AddressFamily = option(kinds.FAMILY, socket.AF_INET, "Address family.")
+    type: socket.SocketKind = option(kinds.TYPE, socket.SOCK_STREAM, "Socket type.")
     proto: int = option(kinds.PROTOCOL, 0, "Protocol, by name or number.")
     backlog: int = option(kinds.whole(0), 2048, "Length of the queue of connections to accept.")
     path: str | None = option(kinds.PATH, None, "Path of a unix socket. It makes ``host`` and ``port`` irrelevant.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from circus_core.program import Program
+from circus_core.quick_dataclass import dataclass
 from circus_core.states import ProcessState, WatcherState, Wid
 
 

@@ -11,11 +11,11 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 from circus_core.errors import MessageError
+from circus_core.quick_dataclass import dataclass
 
 MISSING: Final = dataclasses.MISSING
 

@@ -10,9 +10,10 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 _LISTEN: Final = "0A"
 _MAPPED: Final = bytes(10) + b"\xff\xff"

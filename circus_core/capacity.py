@@ -6,13 +6,13 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from circus_core.config import Config
 from circus_core.options import WatcherConfig
 from circus_core.outlets import OUTPUTS, has_pipe
+from circus_core.quick_dataclass import dataclass
 
 _BASE: Final = 64  #: descriptors that the daemon itself has: log, endpoints, event loop, ...
 _INFINITE: Final = 1 << 62

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Generator, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.errors import CommandFailedError
 from circus_core.interfaces import Outcome
+from circus_core.quick_dataclass import dataclass
 
 
 class PendingChange:

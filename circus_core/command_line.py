@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from circus_core._expand import ENV, VARIABLE, EnvVariables
 from circus_core.errors import SpawnError
 from circus_core.options import WatcherConfig, table
+from circus_core.quick_dataclass import dataclass
 
 SHELL: Final = "/bin/sh"
 _SOCKETS: Final = "circus.sockets."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from circus_core._expand import EnvVariables
@@ -17,6 +17,7 @@ from circus_core._sections import read_circus, read_plugins, read_sockets, warn_
 from circus_core._watcher_sections import read_watchers
 from circus_core.errors import ConfigErrors
 from circus_core.options import CircusConfig, Option, PluginConfig, SocketConfig, WatcherConfig, table
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

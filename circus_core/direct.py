@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from circus_core import _posix_spawn
@@ -22,6 +21,7 @@ from circus_core._programs import checked_program, explain_launch, find_program
 from circus_core._strangers import StrangerReaper
 from circus_core._wrapped import PATIENCE, explain_report, no_wrapper, read_report, wrap
 from circus_core.errors import LifecycleError, SpawnError
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from circus_core.config import Config
 from circus_core.errors import StateError
 from circus_core.events import ArbiterRecovered
 from circus_core.options import WatcherConfig
+from circus_core.quick_dataclass import dataclass
 from circus_core.records import ArbiterRecord, Handover, Label, WatcherRecord, dump, load, load_label
 from circus_core.spawner import ChildRecord, Spawner
 

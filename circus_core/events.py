@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time as _time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, ClassVar
+
+from circus_core.quick_dataclass import dataclass
 
 
 def res_name(name: str) -> str:

@@ -16,13 +16,13 @@ its name, and the next is called as if nothing had happened.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
 from circus_core.errors import OptionError
 from circus_core.options import SocketConfig, WatcherConfig
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import SpawnRequest
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from circus_core.command_line import names_a_socket
 from circus_core.errors import SocketError
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import OpenFd, StoredFd
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from circus_core._views import (
@@ -26,6 +25,7 @@ from circus_core._views import (
     WatcherReport,
 )
 from circus_core.arguments import Property, parse_properties, schema
+from circus_core.quick_dataclass import dataclass
 from circus_core.states import WatcherState
 from circus_core.usage import parse_words, usage_line
 

@@ -8,11 +8,12 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from circus_core.errors import KeeperError
 from circus_core.keeper.wire import TO_ARBITER, VERSION, Channel, ClosedError, Message, WireError, close_all
+from circus_core.quick_dataclass import dataclass
 
 logger: Final = logging.getLogger("circus")
 

@@ -9,7 +9,6 @@ import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core import _orphans
@@ -21,6 +20,7 @@ from circus_core.errors import LifecycleError, SpawnError
 from circus_core.keeper import exitcodes
 from circus_core.keeper.wire import close_all
 from circus_core.keeper_link import KeeperLink
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
 

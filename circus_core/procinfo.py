@@ -7,10 +7,11 @@ import pwd
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from typing import Any, Final
+
+from circus_core.quick_dataclass import dataclass
 
 if os.path.exists("/proc/self/stat"):
     from circus_core import _procfs as _source

@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -18,6 +17,7 @@ from circus_core.errors import (
     MessageError,
     UnknownCommandError,
 )
+from circus_core.quick_dataclass import dataclass
 
 DEFAULT_ENDPOINT_DEALER: Final = "tcp://127.0.0.1:5555"
 DEFAULT_ENDPOINT_SUB: Final = "tcp://127.0.0.1:5556"

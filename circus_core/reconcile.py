@@ -7,13 +7,14 @@ Pure: time comes in as data, nothing is changed. Commands, signals and timers on
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from itertools import count as numbers_from
 from itertools import filterfalse, islice
 from math import inf
 from typing import Final, NamedTuple, Protocol
 
+from circus_core.quick_dataclass import dataclass
 from circus_core.states import ProcessState, WatcherState, Wid
 
 _RUNNING: Final = ProcessState.RUNNING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from math import inf
 from typing import Any, Final, TypeVar
@@ -15,6 +15,7 @@ from circus_core._views import Recovery, Upgrade
 from circus_core.config import Config
 from circus_core.errors import StateError
 from circus_core.program import Program
+from circus_core.quick_dataclass import dataclass
 from circus_core.reconcile import Cause, Desired
 from circus_core.states import ProcessState, WatcherState, Wid
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import TYPE_CHECKING
 
 from circus_core.faces import Bare, Faces
+from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import Exited, Spawner
 from circus_core.states import ChildId
 

@@ -8,10 +8,11 @@ another one; both pass the same contract tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from circus_core.quick_dataclass import dataclass
 from circus_core.states import ChildId
 
 

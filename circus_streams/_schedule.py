@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from dataclasses import dataclass
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 _DAY: Final = 86400
 _UNITS: Final = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core import values
 from circus_core.errors import MessageError
+from circus_core.quick_dataclass import dataclass
 from circus_web.controller import Controller
 
 Fields = Mapping[str, str]

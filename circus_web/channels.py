@@ -7,9 +7,10 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.asker import AskError
 from circus_web.document import Document
 from circus_web.figures import UNKNOWN, Figures, percent

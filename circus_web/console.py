@@ -6,13 +6,13 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import zmq
 
 from circus_core.errors import CallError
+from circus_core.quick_dataclass import dataclass
 from circus_core.registry import Registry
 from circus_web.asker import AskError
 from circus_web.channels import CHANNELS, Channel

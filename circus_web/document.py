@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from circus_core.quick_dataclass import dataclass
 
 _MAX_GONE: Final = 2000
 _MAX_LINES: Final = 2000

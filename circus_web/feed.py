@@ -8,12 +8,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import zmq
 
 from circus_core.events import res_name
+from circus_core.quick_dataclass import dataclass
 from circus_web.channels import Channel, Row
 from circus_web.document import Message
 from circus_web.settings import Settings

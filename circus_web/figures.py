@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from circus_core.quick_dataclass import dataclass
 
 _SIZE: Final = re.compile(r"([\d.]+)([BKMGTPEZY])")
 _UNITS: Final = "BKMGTPEZY"

@@ -6,10 +6,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.settings import Settings, is_loopback
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.errors import CommandError
 from circus_core.options import OnChange, Option, WatcherConfig, nearest, table
+from circus_core.quick_dataclass import dataclass
 from circus_web.controller import Controller
 
 _ROWS: Final = table(WatcherConfig)

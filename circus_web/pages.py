@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.html import Html
 
 Reply = dict[str, Any]

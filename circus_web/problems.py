@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.figures import duration, number
 from circus_web.pages import WatcherView
 

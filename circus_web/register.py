@@ -15,10 +15,11 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.marks import Marks
 
 LINK_LIFETIME: Final = 3600  #: seconds

@@ -10,9 +10,10 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from circus_core.quick_dataclass import dataclass
 from circus_web.register import SESSION_IDLE_LIMIT, Register
 
 WHOLE_LIMIT: Final = 7 * 24 * 3600  #: seconds

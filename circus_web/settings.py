@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from circus_core.errors import CircusError
 from circus_core.protocol import DEFAULT_ENDPOINT_DEALER
+from circus_core.quick_dataclass import dataclass
 from circus_web.passwords import check_hash
 
 

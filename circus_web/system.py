@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from circus_core.events import res_name
+from circus_core.quick_dataclass import dataclass
 from circus_web.figures import Figures, number, text
 from circus_web.history import History, Series
 

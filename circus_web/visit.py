@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from bottle import LocalRequest
 
 from circus_core import __version__
+from circus_core.quick_dataclass import dataclass
 from circus_web.channels import Row
 from circus_web.console import Console
 from circus_web.feed import Snapshot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say what our marker means, and let Ctrl-C reach what is tested."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of thousands of daemons compiles all of its modules
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what it runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "differs(why): what the published circusd does otherwise, on purpose")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from circus_core.arguments import Takes, arg, schema
 from circus_core.errors import UsageError
 from circus_core.protocol import DEFAULT_ENDPOINT_DEALER
+from circus_core.quick_dataclass import dataclass
 from circus_core.usage import UnknownOptionError, argument_lines, parse_leading
 
 USAGE: Final = "usage: circusctl [options] command [args]"

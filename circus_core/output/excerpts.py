@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from operator import itemgetter
 from typing import NamedTuple
 
 from circus_core.interfaces import Chunk
 from circus_core.output.ring import Entry, Ring
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

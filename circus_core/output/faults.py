@@ -6,9 +6,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 logger = logging.getLogger("circus")
 

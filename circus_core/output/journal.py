@@ -13,7 +13,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from typing import Final
 
@@ -22,6 +22,7 @@ from circus_core.output.kernel import Relay
 from circus_core.output.ledger import Ledger
 from circus_core.output.lines import MAX_LINE, READ_SIZE
 from circus_core.output.progress import Progress
+from circus_core.quick_dataclass import dataclass
 
 _PAGE: Final = 4096
 _BUFFER: Final = MAX_LINE + READ_SIZE

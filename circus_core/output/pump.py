@@ -9,7 +9,6 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from threading import Lock, Thread
@@ -26,6 +25,7 @@ from circus_core.output.rings import Rings, WatcherRings
 from circus_core.output.targets import Source, Target
 from circus_core.output.timers import Timers
 from circus_core.output.writers import Writer
+from circus_core.quick_dataclass import dataclass
 from circus_core.values import OnError
 
 logger = logging.getLogger("circus")

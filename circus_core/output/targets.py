@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -15,6 +14,7 @@ from circus_core.output.guard import GuardedStream
 from circus_core.output.lines import READ_SIZE
 from circus_core.output.timers import Timers
 from circus_core.output.writers import STALL, Item, Writer
+from circus_core.quick_dataclass import dataclass
 from circus_core.values import OnError
 
 CLOSE_LIMIT: Final = 5.0  #: seconds that a stream which is closed has to take what is queued, if it hangs

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.arguments import Takes, arg
 from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._outcomes import overtaken, pids
 
 

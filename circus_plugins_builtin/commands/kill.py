@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from circus_core.arguments import Takes, arg
 from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._outcomes import overtaken
 from circus_plugins_builtin.commands._signals import to_signum
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.arguments import arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply, WatcherHandle
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

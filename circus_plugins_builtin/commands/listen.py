@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from circus_core.arguments import Takes, arg
 from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, Reply, Terminal
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.arguments import Takes, arg
@@ -19,6 +18,7 @@ from circus_core.interfaces import (
     WatcherHandle,
 )
 from circus_core.outlets import OUTPUTS, ring_size
+from circus_core.quick_dataclass import dataclass
 
 MOST_LINES: Final = 10_000  #: in one reply
 _PAGE: Final = 2_000  # lines that one who follows is shown at once

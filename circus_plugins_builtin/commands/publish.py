@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.arguments import Takes, arg
 from circus_core.errors import MessageError
 from circus_core.events import Event, Published
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*")
 

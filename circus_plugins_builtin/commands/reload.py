@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from circus_core.arguments import Takes, arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._outcomes import overtaken, pids
 
 

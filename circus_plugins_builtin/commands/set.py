@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.arguments import Takes, arg
 from circus_core.errors import UsageError
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 from circus_core.usage import HelpRequested, UnknownOptionError
 from circus_plugins_builtin.commands._outcomes import overtaken
 from circus_plugins_builtin.commands._setting import to_json

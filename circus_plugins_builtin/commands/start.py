@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from circus_core.arguments import Takes, arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._outcomes import overtaken, pids
 
 

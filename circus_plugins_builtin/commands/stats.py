@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.arguments import arg
 from circus_core.errors import MessageError
 from circus_core.interfaces import ArbiterHandle, Command, ProcessView, Reply, WatcherHandle
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._figures import figures_lines
 from circus_plugins_builtin.commands._losses import output_lost
 

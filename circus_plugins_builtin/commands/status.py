@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from circus_core.arguments import arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply, WatcherHandle, WatcherReport
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._losses import output_lost
 from circus_plugins_builtin.commands._program import program
 from circus_plugins_builtin.commands._text import duration

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from circus_core.arguments import Takes, arg
 from circus_core.interfaces import ArbiterHandle, Command, Reply, Terminal
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.commands._program import program
 
 _MARGIN = 15.0  #: seconds, beside those of the new arbiter, that ``circusctl`` waits for the reply

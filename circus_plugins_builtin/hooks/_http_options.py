@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from circus_core.options import Kind, OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.hooks._waiting import Waiting
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from circus_core.errors import OptionError
 from circus_core.options import OnChange, kinds, option, read_options
+from circus_core.quick_dataclass import dataclass
 from circus_core.threads import in_thread
 
 _SHORTEST_TRY: Final = 1.0  #: seconds; less tells only that the machine is busy

@@ -8,10 +8,10 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.options import Kind, OnChange, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.hooks._waiting import Waiting, wait_until
 
 

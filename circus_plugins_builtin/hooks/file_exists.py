@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.options import OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.hooks._waiting import Waiting, wait_until
 
 

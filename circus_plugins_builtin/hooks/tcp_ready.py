@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from circus_core.options import Kind, OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.hooks._waiting import Waiting, wait_until
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from circus_core.options import Kind, OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 
 _ACTIONS: Final = ("reload", "restart", "signal", "event")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from circus_core.options import OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _TOKEN: Final = re.compile(

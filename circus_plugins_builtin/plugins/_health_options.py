@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, Final
 
 from circus_core.options import Kind, OnChange, kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._kinds import PERIOD, url
 
 _option: Final[Any] = partial(option, on_change=OnChange.NOTHING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from prometheus_client.core import (
@@ -14,6 +13,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from circus_core.quick_dataclass import dataclass
 from circus_core.states import WatcherState
 from circus_core.values import size
 

@@ -9,7 +9,6 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
+from circus_core.quick_dataclass import dataclass
 from circus_core.threads import in_thread
 
 TLS: Final = ("none", "starttls", "tls")

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tornado.ioloop import PeriodicCallback
@@ -16,6 +15,7 @@ from circus_core.errors import CircusError
 from circus_core.machine import find_program
 from circus_core.options import kinds, make_watcher_config, option
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._kinds import MILLISECONDS
 
 logger: Final = logging.getLogger("circus")

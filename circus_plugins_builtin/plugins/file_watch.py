@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from circus_core import plugin_options
 from circus_core.errors import CircusError, OptionError
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._file_watch_options import FileWatchOptions
 from circus_plugins_builtin.plugins._globs import Glob
 

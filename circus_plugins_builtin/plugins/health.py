@@ -7,12 +7,12 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core import plugin_options
 from circus_core.errors import CircusError, OptionError
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins import _health_probes as probes
 from circus_plugins_builtin.plugins._health_options import Action, HealthOptions
 from circus_plugins_builtin.plugins._health_probes import ProbeError

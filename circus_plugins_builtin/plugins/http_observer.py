@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from circus_core.options import kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._kinds import MILLISECONDS, PERIOD, url
 from circus_plugins_builtin.plugins.statsd import BaseObserver, ObserverOptions
 

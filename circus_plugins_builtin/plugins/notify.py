@@ -8,12 +8,12 @@ import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.errors import OptionError
 from circus_core.options import Kind, kinds, option
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins import _senders as senders
 from circus_plugins_builtin.plugins._kinds import PERIOD, url
 from circus_plugins_builtin.plugins._senders import Mail, Message, SendError, Webhook

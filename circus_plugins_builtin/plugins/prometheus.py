@@ -8,7 +8,6 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tornado.httpserver import HTTPServer
@@ -18,6 +17,7 @@ from tornado.web import Application, RequestHandler
 from circus_core.errors import CircusError, OptionError
 from circus_core.options import kinds, option
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 
 try:
     from prometheus_client.exposition import choose_encoder

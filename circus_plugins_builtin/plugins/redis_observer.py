@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.options import kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._kinds import PERIOD, url
 from circus_plugins_builtin.plugins.statsd import BaseObserver, ObserverOptions
 

@@ -6,11 +6,11 @@ import logging
 import math
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.errors import OptionError
 from circus_core.options import Kind, kinds, option
+from circus_core.quick_dataclass import dataclass
 from circus_core.values import number, size
 from circus_plugins_builtin.plugins._kinds import RATE
 from circus_plugins_builtin.plugins.statsd import BaseObserver, ObserverOptions

@@ -6,7 +6,6 @@ import logging
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tornado.ioloop import PeriodicCallback
@@ -14,6 +13,7 @@ from tornado.ioloop import PeriodicCallback
 from circus_core.errors import CircusError
 from circus_core.options import kinds, option
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_core.values import size
 from circus_plugins_builtin.plugins._kinds import MILLISECONDS, PERIOD, RATE
 

@@ -7,7 +7,6 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tornado.ioloop import PeriodicCallback
@@ -16,6 +15,7 @@ from circus_core.errors import OptionError
 from circus_core.events import res_name
 from circus_core.options import kinds, option
 from circus_core.plugin import CircusPlugin
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.plugins._kinds import MILLISECONDS, PATTERN, PERIOD
 
 logger: Final = logging.getLogger("circus")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
@@ -13,6 +12,7 @@ import zmq
 from circus_core.client import CircusClient, connect
 from circus_core.errors import CallError
 from circus_core.events import res_name
+from circus_core.quick_dataclass import dataclass
 
 logger: Final = logging.getLogger("circus")
 

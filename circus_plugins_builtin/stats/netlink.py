@@ -9,8 +9,9 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 LISTEN: Final = 1 << 10
 """The state of a socket that listens, as a mask."""

@@ -8,10 +8,10 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from circus_core.procinfo import UNREADABLE
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.stats.netlink import (
     ANY_STATE,
     CONNECTIONS,

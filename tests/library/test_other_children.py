@@ -133,7 +133,7 @@ def test_program_that_waits_for_any_child_does_not_stop_supervision() -> None:
             # Whoever was faster has it: ours or the thief, which then waits for the next one to end.
             if thief.is_alive():
                 taken.append(victim)
-                os.posix_spawn("/bin/true", ["true"], {})
+                await asyncio.to_thread(os.posix_spawn, "/bin/true", ["true"], {})
             report = web.report()
             assert report.last_exit is not None
             assert report.last_exit["exit_code"] in (None, -signal.SIGKILL)

@@ -78,4 +78,5 @@ class Load:
                 reply = b"".join(iter(lambda: client.recv(65536), b""))
             except OSError as exc:
                 return f"broken: {exc}"
-        return f"answer {reply.split()[-1].decode()}" if reply else "empty"
+        body = reply.partition(b"\r\n\r\n")[2]  # who is killed may have sent no more than the head
+        return f"answer {body.split()[-1].decode()}" if body else "empty"

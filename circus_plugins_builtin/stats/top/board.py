@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.stats.client import Message
 from circus_plugins_builtin.stats.top.sparkline import SPAN, History
 

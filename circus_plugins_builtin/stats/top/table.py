@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from circus_core.procinfo import human_size
+from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.stats.top.board import DAEMON, Board, Entry, Group
 from circus_plugins_builtin.stats.top.sparkline import step
 from circus_plugins_builtin.stats.top.text import Line, Span, Style, age, columns, count, fit, line, number

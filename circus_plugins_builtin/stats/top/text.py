@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from circus_core.quick_dataclass import dataclass
 
 
 class Style(Enum):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from circus_core.quick_dataclass import dataclass
 
 SORT_KEYS: Final[Mapping[str, str]] = {"n": "name", "c": "cpu", "m": "mem", "a": "age", "r": "restarts"}
 LIMITS: Final = (3, 10, 30, 100, 1_000_000)
