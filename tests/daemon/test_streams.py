@@ -257,7 +257,9 @@ def test_a_file_system_that_becomes_read_only_is_a_fault_until_it_is_not(daemon:
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         daemon.start(of_class(web, "FileStream", filename=folder / "out.log"))
         wait_for(lambda: "Read-only file system" in errors(daemon).get("stdout", ""), "the fault")
-        assert daemon.call("status")["output_lost"] == {"web": len("ready\n")}
+        wait_for(
+            lambda: daemon.call("status").get("output_lost") == {"web": len("ready\n")}, "its first line to be lost"
+        )
 
         subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
         web.says("back")

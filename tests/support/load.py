@@ -78,5 +78,6 @@ class Load:
                 reply = b"".join(iter(lambda: client.recv(65536), b""))
             except OSError as exc:
                 return f"broken: {exc}"
-        body = reply.partition(b"\r\n\r\n")[2]  # who is killed may have sent no more than the head
-        return f"answer {body.split()[-1].decode()}" if body else "empty"
+        if reply.startswith(b"HTTP/"):
+            reply = reply.partition(b"\r\n\r\n")[2]  # who is killed may have sent no more than the head
+        return f"answer {reply.split()[-1].decode()}" if reply else "empty"
