@@ -105,6 +105,7 @@ def test_a_broken_log_pipe_stops_nobody(daemon: Daemon) -> None:
     daemon.launch(str(daemon.config), via=["/bin/bash", "-c", f'exec "$@" 2>&{writer}', "bash"], pass_fds=[writer])
     os.close(writer)
     daemon.wait_until_up()
+    daemon.wait_status("w", "active")
     os.close(reader)
     pids = daemon.pids("w")
 
