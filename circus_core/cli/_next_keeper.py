@@ -12,6 +12,7 @@ from typing import Final
 
 from circus_core.errors import KeeperError
 from circus_core.keeper import start
+from circus_core.keeper.signals import PASSED_ON
 from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.services import logger
@@ -105,7 +106,7 @@ def _run(command: list[str], channel: int) -> int:
         os.environ,
         file_actions=[(os.POSIX_SPAWN_DUP2, channel, _CHANNEL)],
         setsid=True,
-        setsigmask=(),
+        setsigmask=PASSED_ON,  # which it takes once it can
         setsigdef=signal.valid_signals() - _NO_DEFAULT,
     )
 

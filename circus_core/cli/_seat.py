@@ -15,6 +15,7 @@ from circus_core._upgrades import Upgrader
 from circus_core.cli._next_keeper import NextKeeper
 from circus_core.direct import DirectSpawner
 from circus_core.keeper.arbiters import VARIABLE, Role
+from circus_core.keeper.signals import hold, release
 from circus_core.keeper.start import become_keeper
 from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
@@ -234,12 +235,14 @@ def split(born_nofile: tuple[int, int]) -> KeeperSeat:
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     keeper = os.getpid()
+    hold()
     arbiter = os.fork()
     if arbiter:
         ours.close()
         theirs.set_inheritable(True)
         soft, hard = born_nofile
         become_keeper([*map(str, (theirs.fileno(), arbiter, 1, soft, hard)), *sys.argv])
+    release()
     theirs.close()
     os.setsid()
     link = KeeperLink(ours, _command(), keeper)

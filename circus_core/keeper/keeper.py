@@ -12,6 +12,7 @@ from circus_core.keeper.arbiters import Arbiter, Nursery, Role
 from circus_core.keeper.children import Child, Children
 from circus_core.keeper.log import log, log_to
 from circus_core.keeper.loop import Loop
+from circus_core.keeper.signals import PASSED_ON, release
 from circus_core.keeper.succession import Succession
 from circus_core.keeper.wire import VERSION, Message, close_all
 
@@ -19,7 +20,6 @@ TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
     from typing import Any, Final
 
-FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 _PAGE: Final = 60  #: children in one message: each has up to three descriptors
 _PAGE_BYTES: Final = 256 * 1024
@@ -57,7 +57,8 @@ class Keeper:
         self._succession.on_switch = self._children.abandon_starts
         self._succession.serve(self._nursery.welcome(pid, sock, Role.FIRST, is_child=is_child))
         self._loop.on_signals([signal.SIGCHLD], self._children.reap)
-        self._loop.on_signals(FORWARDED, self._on_signal)
+        self._loop.on_signals(PASSED_ON, self._on_signal)
+        release()
         self._acts: dict[str, Callable[..., object]] = {
             "acknowledge": self._children.acknowledge,
             "drop": self._drop,

@@ -114,6 +114,19 @@ def test_a_broken_log_pipe_stops_nobody(daemon: Daemon) -> None:
     assert daemon.pids("w") == pids
 
 
+def test_told_to_end_while_it_becomes_two_processes_it_ends(daemon: Daemon) -> None:
+    daemon.write(watcher("w"))
+    for _ in range(5):
+        daemon.launch(str(daemon.config))
+        (arbiter,) = wait_for(lambda: procs.children_of(daemon.pid), "the second one")
+
+        daemon.signal(signal.SIGTERM)
+
+        assert daemon.wait_exit() == 0
+        wait_for(lambda: not procs.is_alive(arbiter), "the second one to be gone")
+    assert "died" not in daemon.log
+
+
 # The arbiter is killed
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.support.daemon import Daemon
 from tests.support.ini import Section
 from tests.support.plugins import wait_connected
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.differs("the pages are about ours")
 
@@ -35,8 +36,8 @@ def test_plugin_of_the_page_does_what_the_page_says(daemon: Daemon) -> None:
     daemon.launch(str(daemon.config))
     daemon.wait_until_up()
 
-    daemon.wait_status("fails", "stopped")
-    assert daemon.status("plugin:stopper") == "active"
+    wait_for(lambda: "fails stopped" in daemon.log, "the plugin to stop it")
+    daemon.wait_status("plugin:stopper", "active")
     daemon.call("start", name="fails")
     daemon.call("stop", name="plugin:stopper", waiting=True)
     by_hand = [str(Path(sys.executable).with_name("circus-plugin")), "--config", "crashes:2", "./stop_on_crash.py"]
