@@ -224,7 +224,6 @@ def test_crowd_that_comes_and_goes(daemon: Daemon, opened: ExitStack, tmp_path: 
     pid = stats_pid(daemon)
     seen: dict[str, set[int]] = {name: set() for name in names}
     stats.round()
-    before = len(os.listdir(f"/proc/{pid}/fd"))
     for _ in range(5):
         for topic, info in stats.round().items():
             name = topic.split(".")[1]
@@ -234,7 +233,7 @@ def test_crowd_that_comes_and_goes(daemon: Daemon, opened: ExitStack, tmp_path: 
                 assert info["cpu"] < 60, info
     assert all(len(pids) > 60 for pids in seen.values())
     assert not seen["ping"] & seen["pong"]
-    assert len(os.listdir(f"/proc/{pid}/fd")) == pytest.approx(before, abs=20)
+    assert len(os.listdir(f"/proc/{pid}/fd")) < 100, "one of each of 60 processes, and its own"
     assert "error" not in daemon.log.lower()
 
 
