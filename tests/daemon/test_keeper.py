@@ -123,7 +123,7 @@ def test_told_to_end_while_it_becomes_two_processes_it_ends(daemon: Daemon) -> N
         daemon.signal(signal.SIGTERM)
 
         assert daemon.wait_exit() == 0
-        wait_for(lambda: not procs.is_alive(arbiter), "the second one to be gone")
+        wait_for(lambda pid=arbiter: not procs.is_alive(pid), "the second one to be gone")
     assert "died" not in daemon.log
 
 
