@@ -25,6 +25,12 @@ def visitor(running: ConsoleServer) -> Visitor:
     return running.logged_in()
 
 
+@pytest.fixture
+def guest(ours: ConsoleServer) -> Visitor:
+    """Somebody who is logged in to a console that no test changes."""
+    return ours.logged_in()
+
+
 def shown(answer: Answer) -> str:
     """Return the text of a page."""
     return html.unescape(re.sub(r"<[^>]+>", " ", answer.body))
@@ -65,19 +71,19 @@ def test_button_without_scripts_leads_back_with_a_message(visitor: Visitor) -> N
     assert "one process more for web" not in shown(visitor.get("/watcher?name=web"))
 
 
-def test_refused_command_shows_its_reason(daemon: Daemon, visitor: Visitor) -> None:
-    answer = visitor.do("incr", name="nobody")
+def test_refused_command_shows_its_reason(guest: Visitor) -> None:
+    answer = guest.do("incr", name="nobody")
     assert answer.status == 409
     assert "nobody" in str(answer.json)
-    visitor.post("/do", {"button": "do=incr&name=nobody"})
-    assert "nobody not found" in shown(visitor.get("/"))
+    guest.post("/do", {"button": "do=incr&name=nobody"})
+    assert "nobody not found" in shown(guest.get("/"))
 
 
 @pytest.mark.parametrize(
     "form", [{}, {"do": "fly"}, {"do": "kill", "name": "web"}, {"do": "kill", "name": "web", "pid": "x"}]
 )
-def test_button_that_makes_no_sense_is_refused(visitor: Visitor, form: dict[str, str]) -> None:
-    answer = visitor.post("/do", form, headers={"Accept": "application/json"})
+def test_button_that_makes_no_sense_is_refused(guest: Visitor, form: dict[str, str]) -> None:
+    answer = guest.post("/do", form, headers={"Accept": "application/json"})
     assert answer.status in {400, 409}
     assert answer.json["ok"] is False  # type: ignore[index]
 
@@ -167,20 +173,20 @@ def test_watcher_is_added_and_started(daemon: Daemon, visitor: Visitor) -> None:
     ],
 )
 def test_watcher_that_cannot_be_is_not_added(
-    daemon: Daemon, visitor: Visitor, form: dict[str, str], complaint: str
+    untouched: Daemon, guest: Visitor, form: dict[str, str], complaint: str
 ) -> None:
-    answer = visitor.post("/add", form)
+    answer = guest.post("/add", form)
     assert answer.status == 422
     assert complaint in shown(answer)
     assert f'value="{form["cmd"]}"' in html.unescape(answer.body), "what was typed is still there"
-    assert daemon.call("list")["watchers"] == ["web"]
+    assert untouched.call("list")["watchers"] == ["web"]
 
 
 # Options
 
 
-def test_options_show_values_with_their_meaning(visitor: Visitor) -> None:
-    page = visitor.get("/options?name=web")
+def test_options_show_values_with_their_meaning(guest: Visitor) -> None:
+    page = guest.get("/options?name=web")
     assert 'name="option:stop_signal" value="TERM"' in page.body
     assert "Signal that asks a process to end." in shown(page)
     assert "replaces the processes" in shown(page)
@@ -197,16 +203,16 @@ def test_changed_options_are_set_and_nothing_else(daemon: Daemon, visitor: Visit
     assert daemon.pids("web") == [pid]
 
 
-def test_wrong_option_is_shown_where_it_is_and_nothing_is_set(daemon: Daemon, visitor: Visitor) -> None:
-    answer = visitor.post("/options?name=web", {"option:graceful_timeout": "soon", "option:max_retry": "9"})
+def test_wrong_option_is_shown_where_it_is_and_nothing_is_set(untouched: Daemon, guest: Visitor) -> None:
+    answer = guest.post("/options?name=web", {"option:graceful_timeout": "soon", "option:max_retry": "9"})
     assert answer.status == 422
     assert re.search(r'value="soon"[^>]*aria-invalid="true"', answer.body)
     assert "write a number of seconds" in shown(answer)
-    assert daemon.call("options", name="web")["options"]["max_retry"] != 9
+    assert untouched.call("options", name="web")["options"]["max_retry"] != 9
 
 
-def test_what_only_the_daemon_finds_wrong_is_shown_too(visitor: Visitor) -> None:
-    answer = visitor.post("/options?name=web", {"option:uid": "nosuchuser"})
+def test_what_only_the_daemon_finds_wrong_is_shown_too(guest: Visitor) -> None:
+    answer = guest.post("/options?name=web", {"option:uid": "nosuchuser"})
     assert answer.status == 422
     assert "nosuchuser" in shown(answer)
 
@@ -222,8 +228,8 @@ def test_sockets_are_listed(daemon: Daemon, console: ConsoleServer) -> None:
     assert "public" in shown(page) and f"127.0.0.1:{port}" in shown(page)
 
 
-def test_extensions_are_listed(visitor: Visitor) -> None:
-    text = shown(visitor.get("/extensions"))
+def test_extensions_are_listed(guest: Visitor) -> None:
+    text = shown(guest.get("/extensions"))
     assert "circus.commands" in text and "FileStream" in text and "circus.console" in text
 
 
@@ -307,34 +313,34 @@ def test_poll_tells_of_processes_that_come_and_go(daemon: Daemon, visitor: Visit
 
 
 @pytest.mark.parametrize("since", ["", "nothing.1", "x", "0.99999", "..", "-1"])
-def test_poll_after_an_unknown_version_tells_everything(visitor: Visitor, since: str) -> None:
-    assert polled(visitor, "index:", since)["whole"]
+def test_poll_after_an_unknown_version_tells_everything(guest: Visitor, since: str) -> None:
+    assert polled(guest, "index:", since)["whole"]
 
 
 @pytest.mark.parametrize(
     "query",
     ["[]", "5", "{", '{"nowhere:":""}', '{"part:nothing":""}', json.dumps(dict.fromkeys(map(str, range(99)), ""))],
 )
-def test_poll_that_makes_no_sense_is_refused(visitor: Visitor, query: str) -> None:
-    answer = visitor.get(f"/poll?since={quote(query)}", headers={"Accept": "application/json"})
+def test_poll_that_makes_no_sense_is_refused(guest: Visitor, query: str) -> None:
+    answer = guest.get(f"/poll?since={quote(query)}", headers={"Accept": "application/json"})
     assert answer.status in {400, 404}
 
 
-def test_figures_come_without_circusd_stats(daemon: Daemon, visitor: Visitor) -> None:
+def test_figures_come_without_circusd_stats(untouched: Daemon, guest: Visitor) -> None:
     def figures() -> object:
-        cells = polled(visitor, "watcher:web").get("cells", {})
+        cells = polled(guest, "watcher:web").get("cells", {})
         return next((cell for row, cell in cells.items() if row.startswith("p:") and cell["rss"][-1] in "KM"), None)
 
     assert wait_for(figures, "figures of the process")
 
 
-def test_history_goes_on_when_the_page_is_loaded_again(visitor: Visitor) -> None:
+def test_history_goes_on_when_the_page_is_loaded_again(guest: Visitor) -> None:
     def count() -> int:
-        answer = visitor.get("/history?name=web", headers={"Accept": "application/json"})
+        answer = guest.get("/history?name=web", headers={"Accept": "application/json"})
         return len(answer.json["watcher"]["t"])  # type: ignore[index]
 
-    visitor.get("/watcher?name=web")
-    wait_for(lambda: (polled(visitor, "watcher:web"), count() >= 2)[1], "two samples")
+    guest.get("/watcher?name=web")
+    wait_for(lambda: (polled(guest, "watcher:web"), count() >= 2)[1], "two samples")
 
 
 # Connecting
