@@ -23,7 +23,7 @@ def plot(results: Mapping[str, Mapping[str, list[float]]], caption: str) -> str:
     plots = {f"{name}, {unit}": _points(results, name) for name, unit in ROWS.items()}
     plots = {title: points for title, points in plots.items() if any(points.values())}
     rows = -(-len(plots) // _COLUMNS)
-    width, height = _COLUMNS * _WIDTH, rows * _HEIGHT + 34
+    width, height = _COLUMNS * _WIDTH + 12, rows * _HEIGHT + 34
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
         ' font-family="sans-serif" font-size="11">',

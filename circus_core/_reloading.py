@@ -176,7 +176,7 @@ class Reloader:
     def _cost(self, kind: str, name: str, action: Action) -> tuple[int, ...]:
         if kind != "watcher" or action not in (Action.RESTART, Action.REMOVE):
             return ()
-        return tuple(process.pid for watcher in self._watchers([name]) for process in watcher.processes())
+        return tuple(pid for watcher in self._watchers([name]) for pid in watcher.pids())
 
 
 def _refused(exc: Exception) -> MessageError:

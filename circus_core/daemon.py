@@ -367,7 +367,7 @@ class Daemon:
             return
         pids = set()
         for watcher in self._arbiter.watchers():
-            pids |= {process.pid for process in watcher.processes()}
+            pids.update(watcher.pids())
             watcher.abandon()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):

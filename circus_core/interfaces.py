@@ -224,6 +224,9 @@ class WatcherHandle(Protocol):
     def processes(self) -> list[ProcessView]:
         """Return the processes that are not dead, by wid."""
 
+    def pids(self) -> list[int]:
+        """Return their pids, by wid."""
+
     def report(self) -> WatcherReport: ...
     @property
     def output_lost(self) -> int:

@@ -115,6 +115,11 @@ class Watcher:
         """Return the processes that are not dead, by wid."""
         return sorted(p.view() for p in self._actual.processes.values() if p.state is not ProcessState.DEAD)
 
+    def pids(self) -> list[int]:
+        """Return their pids, by wid; asked for thousands often, so without a view of each."""
+        found = self._actual.processes.items()
+        return [pid for _, pid in sorted((wid, p.pid) for wid, p in found if p.state is not ProcessState.DEAD)]
+
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""
         return watcher_options(self.config, rows=self._services.hooks.watcher_rows)

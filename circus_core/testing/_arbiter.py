@@ -80,6 +80,10 @@ class FakeWatcher:
             ProcessView(Wid(n), pid, started + n, ProcessState.RUNNING) for n, pid in enumerate(self._pids, start=1)
         ]
 
+    def pids(self) -> list[int]:
+        """Return the pids that it was made with."""
+        return list(self._pids)
+
     def report(self) -> WatcherReport:
         """Return the report that it was made with."""
         if self._report is not None:

@@ -36,7 +36,7 @@ class List(Command[ListArgs]):
             reply: Reply = {"watchers": sorted(watcher.name.lower() for watcher in watchers)}
         else:
             watchers = [arbiter.watcher(args.name)]
-            reply = {"pids": [view.pid for view in watchers[0].processes()]}
+            reply = {"pids": watchers[0].pids()}
         if args.long:
             reply["processes"] = {watcher.name: _processes(watcher) for watcher in watchers}
         return reply

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-CYCLES: Final = 1000
-
 MODERN: Final = """
 async def cycle(number):
     options = {"endpoint": f"ipc://@circus-{os.getpid()}", "pubsub_endpoint": f"ipc://@circus-{os.getpid()}-events"}
@@ -61,9 +59,10 @@ asyncio.run(main(int(sys.argv[1])))
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("cycle", "count"), [pytest.param(MODERN, CYCLES, id="circus"), pytest.param(BACKGROUND, 100, id="background")]
+    ("cycle", "count", "growth_limit"),
+    [pytest.param(MODERN, 300, 4_000, id="circus"), pytest.param(BACKGROUND, 100, 16_000, id="background")],
 )
-def test_cycles_leave_nothing(cycle: str, count: int) -> None:
+def test_cycles_leave_nothing(cycle: str, count: int, growth_limit: int) -> None:
     program = PROGRAM.replace("CYCLE", cycle)
     env = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # else the C library has a heap for each of many threads
     command = [sys.executable, "-c", program, str(count)]
@@ -73,8 +72,8 @@ def test_cycles_leave_nothing(cycle: str, count: int) -> None:
     assert late["descriptors"] <= early["descriptors"]
     assert late["threads"] == early["threads"] == 1
     assert late["objects"] - early["objects"] < 100, growth(early, late)
-    # The C library's heaps come and go by some megabytes; 20 kB lost in each cycle would show.
-    assert late["kilobytes"] - early["kilobytes"] < 16_000, growth(early, late)
+    # The C library's heap comes and goes, with threads by some megabytes; a page lost here or there in each would show.
+    assert late["kilobytes"] - early["kilobytes"] < growth_limit, growth(early, late)
 
 
 def growth(early: dict[str, Any], late: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def stack(chromium: Chromium, which_circusd: Flavour) -> Iterator[Daemon]:
             circus(statsd=True, stats_endpoint=f"ipc://{daemon.home}/stats"),
             socket("shop", backlog=16),
             watcher("web", numprocesses=2),
-            watcher("burner", cmd=f"{PYTHON} {PROGRAMS}/burn.py 0.2", use_sockets=True),
+            watcher("burner", cmd=f"{PYTHON} {PROGRAMS}/burn.py 0.05", use_sockets=True),
             watcher("talker", cmd=f"{PYTHON} {PROGRAMS}/talk.py", log_ring="64K"),
             watcher("flapper", {"flapping.active": False}, cmd="/bin/sh -c 'exit 3'", max_retry=-1),
             Section("plugin:flapping", {"use": "circus.plugins.flapping.Flapping"}),
