@@ -225,7 +225,7 @@ class Channel:
         except OSError as exc:
             if exc.errno in _BUSY:
                 return False
-            if exc.errno == errno.EBADF and fds:  # one of them, not the socket
+            if exc.errno == errno.EBADF and self._socket.fileno() >= 0:  # one of the descriptors, not the socket
                 raise
             raise ClosedError(str(exc)) from exc
         return True
