@@ -43,6 +43,7 @@ class Keeper:
         self._stored: dict[str, tuple[int, int, str]] = {}  # name to descriptor, number in children, metadata
         self._states: dict[str, bytes] = {}
         self._waiting: list[int] = []  # signals that nobody took yet
+        self._told_to_end = 0  # by that signal: who dies of something else before it has ended is told again
         self._children = Children(
             self._loop,
             born_nofile,
@@ -151,6 +152,8 @@ class Keeper:
         if ended:
             self._on_exits(ended)
         waiting, self._waiting = self._waiting, []
+        if self._told_to_end and self._told_to_end not in waiting:
+            waiting.append(self._told_to_end)
         for signum in waiting:
             self._say(arbiter, ("signal", signum))
 
@@ -216,6 +219,8 @@ class Keeper:
             self._exit_code = 1
 
     def _on_signal(self, signum: int) -> None:
+        if signum in _ENDING:
+            self._told_to_end = signum
         arbiter = self._succession.serving
         if arbiter is not None and arbiter.is_attached:
             self._say(arbiter, ("signal", signum))

@@ -125,6 +125,17 @@ def test_a_signal_is_passed_on_and_the_keeper_ends_with_its_arbiter(kept: Kept) 
     assert kept.log == ""
 
 
+def test_an_arbiter_that_dies_of_something_else_leaves_the_end_to_the_next(kept: Kept) -> None:
+    os.kill(kept.served()[-1][0], signal.SIGSTOP)
+    os.kill(kept.pid, signal.SIGTERM)
+
+    kept.kill_arbiter()
+
+    wait_for(lambda: not procs.is_alive(kept.pid), "the keeper to end")
+    assert "ended" in (kept.folder / "log").read_text()
+    assert not procs.is_alive(kept.child)
+
+
 def test_a_log_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
     """A full pipe would block who writes to it."""
     from circus_core.keeper import log
