@@ -34,28 +34,10 @@ if TYPE_CHECKING:
     from circus_core.options import CircusConfig, WatcherConfig
 
 __all__ = [
-    "ArbiterHandle",
-    "Change",
-    "Chunk",
-    "Command",
-    "ExtensionInfo",
-    "NoArgs",
-    "Outcome",
-    "OutputPage",
-    "OutputSource",
-    "ProcessView",
-    "Recovery",
-    "ReloadPlan",
-    "ReloadStep",
-    "Reply",
-    "SocketView",
-    "Stream",
-    "Terminal",
-    "Upgrade",
-    "WatcherHandle",
-    "WatcherReport",
-    "WriteLog",
-]
+    "ArbiterHandle", "Change", "Chunk", "Command", "ExtensionInfo", "NoArgs", "Outcome", "OutputPage",
+    "OutputSource", "ProcessView", "Recovery", "ReloadPlan", "ReloadStep", "Reply", "SocketView", "Stream",
+    "Terminal", "Upgrade", "WatcherHandle", "WatcherReport", "WriteLog",
+]  # fmt: skip
 
 Reply = dict[str, Any]
 """The keys that a command adds to its reply's envelope."""

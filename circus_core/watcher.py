@@ -194,14 +194,8 @@ class Watcher:
         stopped = not self._desired.is_running or self.state is WatcherState.STOPPED
         if self.config.send_hup and not stopped:
             return self._hang_up()
-        desired = self._desired
-        self._desire(
-            is_running=True,
-            run=desired.run + 1 if stopped else desired.run,
-            is_held=False,
-            generation=desired.generation + 1,
-            one_by_one=sequential,
-        )
+        run, generation = self._desired.run + stopped, self._desired.generation + 1
+        self._desire(is_running=True, run=run, is_held=False, generation=generation, one_by_one=sequential)
         return self._changed("reload", needs_running=True)
 
     def resize(self, numprocesses: int) -> PendingChange:
