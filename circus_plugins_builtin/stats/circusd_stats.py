@@ -29,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CircusError as exc:
         print(exc, file=sys.stderr)
         return 1
-    for name in _STOPPING:
-        signal.signal(getattr(signal, name), lambda *_: streamer.stop())
+    streamer.stop_at(getattr(signal, name) for name in _STOPPING)
     logger.info("statistics are published at %s", streamer.publisher.address)
     streamer.start()
     return 0

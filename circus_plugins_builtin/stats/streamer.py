@@ -7,8 +7,9 @@ import logging
 import math
 import os
 import resource
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import zmq
@@ -57,7 +58,7 @@ class StatsStreamer:
         self._sampler = Sampler(is_periodic=True)
         self._sockets = SocketFigures()
         self._wakeup, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._is_stopping = False
+        self._is_stopping = self._hears_signals = False
         self._next_round: float | None = None
         self._next_look = 0.0
 
@@ -83,6 +84,14 @@ class StatsStreamer:
         self._is_stopping = True
         with contextlib.suppress(OSError):
             os.write(self._waker, b".")
+
+    def stop_at(self, signals: Iterable[int]) -> None:
+        """Have each of these signals do that; the main thread's to call, which then has to be in :meth:`start`."""
+        for signum in signals:
+            signal.signal(signum, lambda *_: self.stop())
+        # The handler runs only between two steps of Python: one that comes just before the poll has to end that.
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        self._hears_signals = True
 
     def get_pids(self, watcher: str | None = None) -> list[int]:
         """Return the pids that are known of a watcher, or of all."""
@@ -171,6 +180,8 @@ class StatsStreamer:
         self._rest()
         self._directory.close()
         self.publisher.stop()
+        if self._hears_signals:
+            signal.set_wakeup_fd(-1)
         os.close(self._wakeup)
         os.close(self._waker)
 

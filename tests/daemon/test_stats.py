@@ -191,19 +191,20 @@ def seconds(ctime: str) -> float:
 def test_memory_agrees_with_proc_and_ps(daemon: Daemon, opened: ExitStack) -> None:
     stats = start(daemon, opened, watcher("hold", cmd=f"{PYTHON} {PROGRAMS}/hold.py 200"))
     (pid,) = daemon.pids("hold")
-    wait_for(lambda: resident(pid) > 200 << 20, "200 MB to be held")
-    info = stats.until(lambda stat: is_held(stat.data, pid), "its figures").data
+    wait_for(lambda: "ready" in daemon.output, "200 MB to be held")
+    info = stats.until(lambda stat: agrees(stat.data, pid), "its figures").data
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     told = megabytes(info["mem_info1"])
-    assert told == pytest.approx(resident(pid) / 2**20, rel=0.01)
+    assert told > 200
     ps = subprocess.run(["ps", "-o", "rss=,vsz=", str(pid)], capture_output=True, text=True, check=True)
     rss, vsz = (int(word) / 1024 for word in ps.stdout.split())
     assert (told, megabytes(info["mem_info2"])) == pytest.approx((rss, vsz), rel=0.01)
     assert info["mem"] == pytest.approx(100 * resident(pid) / total, rel=0.01)
 
 
-def is_held(info: dict[str, Any], pid: int) -> bool:
-    return info.get("subtopic") == pid and megabytes(info["mem_info1"]) > 200
+def agrees(info: dict[str, Any], pid: int) -> bool:
+    held = pytest.approx(resident(pid) / 2**20, rel=0.01)
+    return info.get("subtopic") == pid and megabytes(info["mem_info1"]) == held
 
 
 def megabytes(size: str) -> float:
@@ -267,7 +268,7 @@ def test_connections_accepted_by_a_worker(daemon: Daemon, opened: ExitStack) -> 
     accepted = 0.0
     while accepted < 39:  # the first may have come before it was looked at
         accepted += stats.until(lambda stat: stat.topic == topic, "the socket").data["accepted"]
-    assert accepted == pytest.approx(40, abs=3), "a second is not quite one"
+    assert accepted == pytest.approx(40, rel=0.3), "they are told a second, which is not quite one on a busy machine"
 
 
 def test_reloadconfig_leaves_it_alone(daemon: Daemon, opened: ExitStack) -> None:
