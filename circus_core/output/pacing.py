@@ -16,14 +16,20 @@ SLOW_PACE: Final = 0.02  #: seconds between two reads of a busy pipe that is far
 _QUICK_READS: Final = 4  # so many in a row, each within PACE of the one before, prove a pipe busy
 _SOON: Final = 0.0003  # seconds after which an empty pipe is read again, doubled each time
 _EMPTY_READS: Final = 9  # so many in a row show that it is quiet again
-_AIM: Final = 0.75  # of what it is known to hold is what a read shall find
+_AIM: Final = 0.75  # of what it holds is what a read shall find
 _FULL: Final = 0.94  # of it means that its writer may wait for room
+_PROBE: Final = 1.25  # of the most that it was seen to hold is tried, until it was seen full
+_SHORT: Final = 0.9  # of what was expected, or less: it held no more
+_SURPRISE: Final = 1.5  # of what was expected, or more: how fast its writer is now is not known
+_PROBE_EVERY: Final = 128  # reads; its writer may have been slower just when more was tried
 
 
 class Pace:
     """The rhythm of one pipe, which holds *capacity* bytes at the most."""
 
-    __slots__ = ("_delay", "_found", "_holds", "_last", "_streak", "capacity", "is_busy")
+    __slots__ = (
+        "_delay", "_expected", "_found", "_holds", "_is_limit", "_last", "_reads", "_streak", "capacity", "is_busy",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.is_busy = False
@@ -31,6 +37,7 @@ class Pace:
         self._found = 0  # in a row, since it was last seen empty
         self._streak = 0
         self._delay = 0.0
+        self._expected = 0.0  # what the next read finds if its writer stays as fast
         self.resized(SMALL_PIPE)
 
     def resized(self, capacity: int) -> None:
@@ -38,6 +45,8 @@ class Pace:
         self.capacity = capacity
         # Surely the half: when each write is a little longer than half a page, each begins a new one.
         self._holds = capacity // 2
+        self._is_limit = False  # it holds no more than that
+        self._reads = 0  # since that was seen
 
     def next_read(self, size: int, limit: int, now: float) -> float | None:
         """Return the seconds to wait after a read of *size* bytes, ``None`` to wait for the kernel's report.
@@ -71,12 +80,28 @@ class Pace:
         return self._delay if self._delay >= PACE else 0.0
 
     def _next_delay(self, size: int, gap: float) -> float:
-        if size >= self._holds * _FULL:
+        if self._learn(size) and (self._is_limit or size > self._expected * _SURPRISE):
             # How fast a writer is that had to wait is not known, but that the pause was too long.
-            self._holds = max(self._holds, size)
+            self._expected = 0.0
             return self._delay / 2
-        self._holds = max(self._holds, size)
-        return min(SLOW_PACE, self._holds * _AIM / size * gap, max(PACE, 2 * self._delay))
+        aim = self._holds * (_AIM if self._is_limit else _PROBE)
+        fill = aim / size * gap
+        delay = min(SLOW_PACE, fill, max(PACE, 2 * self._delay))
+        self._expected = aim * delay / fill if fill else 0.0
+        return delay
+
+    def _learn(self, size: int) -> bool:
+        """Learn from a read how much the pipe holds, and return whether it may have been full."""
+        is_full = size >= self._holds * _FULL
+        self._reads += 1
+        if size > self._holds:
+            self._holds, self._reads = min(size, self.capacity), 0
+            self._is_limit = size >= self.capacity * _FULL
+        elif is_full and size < self._expected * _SHORT:
+            self._is_limit, self._reads = True, 0
+        elif self._reads > _PROBE_EVERY:
+            self._is_limit = self._holds >= self.capacity * _FULL
+        return is_full
 
 
 class PipeSizes:

@@ -55,10 +55,10 @@ def busy() -> Pace:
 @pytest.mark.parametrize(
     ("size", "gap", "delay"),
     [
-        pytest.param(BIG_PIPE // 4, 0.01, 0.015, id="fills-a-quarter-meanwhile"),
+        pytest.param(BIG_PIPE // 4, 0.006, 0.015, id="fills-a-quarter-meanwhile"),
         pytest.param(BIG_PIPE // 64, 0.01, SLOW_PACE, id="a-little-now-and-then"),
         pytest.param(0, 0.01, 0.0003, id="nothing-yet"),
-        pytest.param(BIG_PIPE // 4, 0.001, 0.0, id="fills-at-once"),
+        pytest.param(BIG_PIPE // 4, 0.0005, 0.0, id="fills-at-once"),
         pytest.param(BIG_PIPE - 1, 0.01, SLOW_PACE / 2, id="full-so-its-writer-may-wait"),
         pytest.param(BIG_PIPE // 2, 0.01, SLOW_PACE / 2, id="may-be-full-of-half-used-pages"),
     ],
@@ -71,6 +71,61 @@ def test_what_a_pipe_once_held_it_holds_again(busy: Pace) -> None:
     busy.next_read(BIG_PIPE - 1, BIG_PIPE, 1.01)
 
     assert busy.next_read(BIG_PIPE // 2, BIG_PIPE, 1.015) == pytest.approx(0.0075)
+
+
+class Writer:
+    """Writes so many bytes a second into a pipe that holds *room*, and waits while it is full."""
+
+    def __init__(self, pace: Pace, rate: float, room: int) -> None:
+        self.pace = pace
+        self.rate = rate
+        self.room = room
+        self.now = 1.0
+        self.delay = PACE
+        self.sizes: list[int] = []
+
+    def write(self, reads: int) -> list[int]:
+        """Return how much each of so many reads finds."""
+        self.sizes.clear()
+        for _ in range(reads):
+            wait = max(self.delay, 0.0001)
+            self.now += wait
+            size = min(self.room, int(self.rate * wait))
+            self.sizes.append(size)
+            self.delay = self.pace.next_read(size, BIG_PIPE, self.now) or 0.0
+        return self.sizes
+
+
+@pytest.mark.parametrize("room", [BIG_PIPE, BIG_PIPE * 40 * 100 // 4096, 600_000, BIG_PIPE // 2 + 1])
+def test_how_much_a_pipe_holds_is_learned_once(busy: Pace, room: int) -> None:
+    writer = Writer(busy, 120e6, room)
+    writer.write(12)
+
+    found = writer.write(100)
+
+    assert max(found) < room, "its writer had to wait"
+    assert sum(found) / len(found) == pytest.approx(0.75 * room, rel=0.03)
+
+
+def test_that_it_holds_more_is_found_in_time(busy: Pace) -> None:
+    writer = Writer(busy, 120e6, 600_000)
+    writer.write(12)
+    writer.room = BIG_PIPE
+
+    writer.write(160)
+
+    assert writer.sizes[-1] == pytest.approx(0.75 * BIG_PIPE, rel=0.03)
+
+
+def test_a_writer_that_becomes_faster_waits_for_a_moment(busy: Pace) -> None:
+    writer = Writer(busy, 60e6, BIG_PIPE)
+    writer.write(50)
+    writer.rate = 400e6
+
+    found = writer.write(20)
+
+    assert found[0] == BIG_PIPE
+    assert max(found[8:]) < BIG_PIPE
 
 
 def test_pauses_grow_step_by_step(busy: Pace) -> None:
@@ -86,7 +141,7 @@ def test_reads_in_a_row_tell_of_the_same_time(busy: Pace) -> None:
     for _ in range(3):
         assert busy.next_read(part, part, 1.004) == 0.0
 
-    assert busy.next_read(part - 1, part, 1.004) == pytest.approx(0.006, rel=0.01)
+    assert busy.next_read(part - 1, part, 1.004) == pytest.approx(0.01, rel=0.01)
 
 
 def test_a_busy_pipe_that_stays_empty_is_quiet_again(busy: Pace) -> None:
