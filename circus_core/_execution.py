@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any
 
 from circus_core import protocol
@@ -15,10 +16,12 @@ Veto = Callable[[Command[Any], Any], str | None]
 """Asked before a command runs; a text refuses it."""
 
 
-async def execute(arbiter: ArbiterHandle, name: str, properties: Mapping[str, Any], veto: Veto | None = None) -> Reply:
-    """Do the command *name* and return the reply's own keys.
+def begin(
+    arbiter: ArbiterHandle, name: str, properties: Mapping[str, Any], veto: Veto | None = None
+) -> Reply | Awaitable[Reply]:
+    """Do the command *name* and return the reply's own keys, or what to await for them.
 
-    :raises CommandError: it cannot be done
+    :raises CommandError: it cannot be done; raised by what is returned too
     """
     command = protocol.find_command(arbiter.commands(), name)
     args = parse_properties(command.args_type, properties)
@@ -27,7 +30,23 @@ async def execute(arbiter: ArbiterHandle, name: str, properties: Mapping[str, An
     why = veto(command, args) if veto else None
     if why is not None:
         raise RefusedError(why)
-    return await command.execute(arbiter, args)
+    return command.execute(arbiter, args)
+
+
+async def execute(arbiter: ArbiterHandle, name: str, properties: Mapping[str, Any], veto: Veto | None = None) -> Reply:
+    """Do the command *name* and return the reply's own keys; raises what :func:`begin` raises."""
+    return await settled(begin(arbiter, name, properties, veto))
+
+
+async def settled(result: Reply | Awaitable[Reply]) -> Reply:
+    """Return what a command replies, of what its ``execute`` returned."""
+    return await result if isinstance(result, Awaitable) else result
+
+
+def is_immediate(arbiter: ArbiterHandle, name: str) -> bool:
+    """Return whether the command *name* is one that is done at once, without ``await``; so is an unknown one."""
+    command = arbiter.commands().get(name.lower())
+    return command is None or not iscoroutinefunction(command.execute)
 
 
 def objection(hooks: Hooks, arbiter: ArbiterHandle, command: Command[Any], args: Any) -> str | None:

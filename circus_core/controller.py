@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, Final
 
 import zmq
 
 from circus_core import protocol
-from circus_core._execution import Veto, execute
+from circus_core._execution import Veto, begin, is_immediate, settled
 from circus_core.endpoints import Endpoint
 from circus_core.errors import CircusError
 from circus_core.estate import Estate, current_command
-from circus_core.interfaces import ArbiterHandle
+from circus_core.interfaces import ArbiterHandle, Reply
 from circus_core.protocol import Message
 from circus_core.records import HeldMessage
 from circus_core.services import logger
 from circus_core.spawner import Spawner
 
-_BURST: Final = 100  #: messages taken before others on the loop have their turn
+_TURN: Final = 0.002  #: seconds in which messages are taken before others on the loop have their turn
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
 
 _LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to leave when the socket closes
@@ -46,6 +47,8 @@ class Controller:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: dict[asyncio.Task[None], Message] = {}
         self._under_way: set[str] = set()  # ids of messages
+        self._is_receiving = False
+        self._unbegun = 0  # commands whose turn on the loop comes
         self._return_limit = 0.0
 
     def open(self, arbiter: ArbiterHandle, veto: Veto | None = None) -> None:
@@ -114,15 +117,20 @@ class Controller:
 
     def _receive(self) -> None:
         # libzmq's descriptor is edge-triggered: take until nothing is left, or look again soon.
-        if self._loop is None:
+        limit = time.monotonic() + _TURN
+        self._is_receiving = True
+        try:
+            while self._loop is not None and time.monotonic() < limit:
+                self._dispatch(protocol.parse(self._socket.recv_multipart(zmq.NOBLOCK)))
+        except zmq.Again:
             return
-        for _ in range(_BURST):
-            try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            self._dispatch(protocol.parse(frames))
-        self._loop.call_soon(self._receive)
+        finally:
+            self._is_receiving = False
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon(self._receive)
 
     def _dispatch(self, message: Message | protocol.Rejected) -> None:
         if isinstance(message, protocol.Rejected):
@@ -135,8 +143,21 @@ class Controller:
             self._send(message.route, protocol.encode(protocol.error(message.id, message.error)))
 
     def _start(self, message: Message) -> None:
+        """Do it now if it awaits nothing and no other has to begin before it; else in its turn."""
+        assert self._arbiter is not None
         self._under_way.add(str(message.id))
-        task = asyncio.get_running_loop().create_task(self._execute(message))
+        if self._unbegun or not is_immediate(self._arbiter, message.command):
+            self._unbegun += 1
+            self._spawn(message, self._in_turn(message))
+            return
+        token = current_command.set(str(message.id))
+        try:
+            self._at_once(message)
+        finally:
+            current_command.reset(token)
+
+    def _spawn(self, message: Message, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = message
         task.add_done_callback(lambda task: self._tasks.pop(task, None))
 
@@ -145,41 +166,70 @@ class Controller:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
 
-    async def _execute(self, message: Message) -> None:
+    def _at_once(self, message: Message) -> None:
         try:
-            reply = protocol.ok(message.id, await self._run(message))
-        except (CircusError, OSError) as exc:
-            logger.debug("command %r refused: %s", message.command, exc)
-            reply = protocol.error(message.id, exc, command=message.command)
+            result = self._begin(message)
+            reply = None if isinstance(result, Awaitable) else protocol.ok(message.id, result)
         except Exception as exc:
-            logger.exception("command %r failed", message.command)
-            reply = protocol.error(message.id, exc, command=message.command)
+            reply = _failure(message, exc)
+        if reply is None:
+            self._spawn(message, self._settle(message, result))
+        else:
+            self._under_way.discard(str(message.id))
+            self._answer(message, reply)
+
+    async def _in_turn(self, message: Message) -> None:
+        self._unbegun -= 1
+        current_command.set(str(message.id))
+        try:
+            result = self._begin(message)
+        except Exception as exc:
+            self._under_way.discard(str(message.id))
+            self._answer(message, _failure(message, exc))
+        else:
+            await self._settle(message, result)
+
+    async def _settle(self, message: Message, result: Reply | Awaitable[Reply]) -> None:
+        try:
+            reply = protocol.ok(message.id, await settled(result))
+        except Exception as exc:
+            reply = _failure(message, exc)
         finally:
             self._under_way.discard(str(message.id))
-        if self._estate is not None:
-            self._estate.flush()
-        if not message.is_cast:
-            self._send(message.route, await self._encoded(reply))
+        self._answer(message, reply)
 
-    async def _run(self, message: Message) -> dict[str, Any]:
+    def _begin(self, message: Message) -> Reply | Awaitable[Reply]:
         assert self._arbiter is not None
         if message.is_retry and self._estate is not None and self._estate.was_executed(str(message.id)):
             return {"recovered": True}  # the arbiter died between doing it and answering
-        current_command.set(str(message.id))
-        return await execute(self._arbiter, message.command, message.properties, self._veto)
+        return begin(self._arbiter, message.command, message.properties, self._veto)
 
-    async def _encoded(self, reply: dict[str, Any]) -> bytes:
-        """Return the bytes of a reply; the figures of thousands of processes hold up nobody."""
+    def _answer(self, message: Message, reply: dict[str, Any]) -> None:
+        if self._estate is not None:
+            self._estate.flush()
+        if message.is_cast:
+            return
+        if protocol.is_big(reply):
+            self._spawn(message, self._answer_slowly(message, reply))
+        else:
+            try:
+                body = protocol.encode(reply)
+            except (TypeError, ValueError) as exc:
+                body = _unwritable(reply, exc)
+            self._send(message.route, body)
+
+    async def _answer_slowly(self, message: Message, reply: dict[str, Any]) -> None:
+        """Send a reply with the figures of thousands of processes, which holds up nobody."""
         parts: list[bytes] = []
         try:
             for part in protocol.encode_parts(reply):
                 if parts:
                     await asyncio.sleep(0)
                 parts.append(part)
+            body = b"".join(parts)
         except (TypeError, ValueError) as exc:
-            logger.error("a reply cannot be written as JSON: %s", exc)
-            return protocol.encode(protocol.error(reply.get("id"), exc))
-        return b"".join(parts)
+            body = _unwritable(reply, exc)
+        self._send(message.route, body)
 
     def _send(self, route: tuple[bytes, ...], body: bytes) -> None:
         self._deliver([*route, body])
@@ -194,9 +244,23 @@ class Controller:
                 loop.call_later(_RETURN_LOOK, self._deliver, frames)
                 return
             logger.debug("a reply was dropped: %s", exc)
-        if self._loop is not None:
+        if not self._is_receiving:
             # Sending may have eaten the edge that told of a message.
-            self._loop.call_soon(self._receive)
+            self._look_again()
+
+
+def _failure(message: Message, exc: Exception) -> dict[str, Any]:
+    """Return the reply that tells why a command failed."""
+    if isinstance(exc, (CircusError, OSError)):
+        logger.debug("command %r refused: %s", message.command, exc)
+    else:
+        logger.error("command %r failed", message.command, exc_info=exc)
+    return protocol.error(message.id, exc, command=message.command)
+
+
+def _unwritable(reply: dict[str, Any], exc: Exception) -> bytes:
+    logger.error("a reply cannot be written as JSON: %s", exc)
+    return protocol.encode(protocol.error(reply.get("id"), exc))
 
 
 def _held(message: Message) -> HeldMessage:

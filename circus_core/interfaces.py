@@ -6,6 +6,7 @@ handed is a protocol with fewer (:class:`ArbiterHandle`, :class:`WatcherHandle`,
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -80,8 +81,9 @@ class Command(ABC, Generic[ArgsT]):
         return args
 
     @abstractmethod
-    async def execute(self, arbiter: ArbiterHandle, args: ArgsT) -> Reply:
-        """Do it, on the daemon's loop, and return the reply's own keys.
+    def execute(self, arbiter: ArbiterHandle, args: ArgsT) -> Reply | Awaitable[Reply]:
+        """Do it, on the daemon's loop, and return the reply's own keys: ``async def``, or ``def`` when nothing is
+        awaited, which is answered sooner.
 
         Validate, then change what is desired, before the first ``await``: commands take effect in the order of
         their arrival. Await the :class:`Change` that a method returned only when ``args.waiting``; without it
@@ -138,8 +140,8 @@ class Terminal(Protocol):
 class WriteLog(Protocol):
     """Where a stream notes its writes to regular files, so that another process can tell whether they were made."""
 
-    def intend(self, path: str, fd: int, data: bytes | memoryview) -> None:
-        """Note that *data* is about to be appended to the file *fd* at *path*."""
+    def intend(self, path: str, status: os.stat_result, data: bytes | memoryview) -> None:
+        """Note that *data* is about to be appended to the file at *path*, which has *status* now."""
 
     def done(self, size: int) -> None:
         """Note that the first *size* bytes of it were appended, whole lines."""

@@ -146,13 +146,13 @@ def encode_parts(data: Any, depth: int = 3) -> Iterator[bytes]:
     A part ends between two entries of a dictionary that has many, down to *depth* levels. Raises what :func:`encode`
     raises.
     """
-    if not _is_big(data, depth):
+    if not is_big(data, depth):
         yield encode(data)
         return
     entries = iter(data.items())
     before = b"{"
     while chunk := dict(islice(entries, _PART)):
-        big = {key: value for key, value in chunk.items() if _is_big(value, depth - 1)}
+        big = {key: value for key, value in chunk.items() if is_big(value, depth - 1)}
         if small := {key: value for key, value in chunk.items() if key not in big}:
             yield before + encode(small)[1:-1]
             before = b", "
@@ -163,10 +163,11 @@ def encode_parts(data: Any, depth: int = 3) -> Iterator[bytes]:
     yield b"}"
 
 
-def _is_big(data: Any, depth: int) -> bool:
+def is_big(data: Any, depth: int = 3) -> bool:
+    """Tell if :func:`encode_parts` yields more than one part."""
     if not isinstance(data, dict) or depth <= 0:
         return False
-    return len(data) > _PART or (depth > 1 and any(_is_big(value, depth - 1) for value in data.values()))
+    return len(data) > _PART or (depth > 1 and any(is_big(value, depth - 1) for value in data.values()))
 
 
 def make_message(command: str, **props: Any) -> dict[str, Any]:

@@ -85,35 +85,39 @@ class AppendFile:
 
     def size(self) -> int:
         """Return how many bytes are in it."""
-        return os.fstat(self._opened()).st_size
+        return self._opened()[1].st_size
 
     def truncate(self) -> None:
         """Empty it."""
-        os.ftruncate(self._opened(), 0)
+        os.ftruncate(self._opened()[0], 0)
 
     def write(self, lines: bytes | memoryview) -> None:
         """Append *lines*.
 
         :raises ShortWriteError: only the first of them could be written
         """
-        fd = self._opened()
+        fd, status = self._opened()
         if self._lock is None:
-            self._write(fd, lines)
+            self._write(fd, status, lines)
         else:
             with self._lock.lock:
                 self._write_slowly(fd, lines)
 
-    def _opened(self) -> int:
-        if self._fd is None or (self.is_rotatable and os.fstat(self._fd).st_nlink == 0):
-            self.renew()
+    def _opened(self) -> tuple[int, os.stat_result]:
+        """Return the descriptor and what the system says of it now."""
+        if self._fd is not None:
+            status = os.fstat(self._fd)
+            if status.st_nlink or not self.is_rotatable:
+                return self._fd, status
+        self.renew()
         assert self._fd is not None
-        return self._fd
+        return self._fd, os.fstat(self._fd)
 
-    def _write(self, fd: int, lines: bytes | memoryview) -> None:
+    def _write(self, fd: int, status: os.stat_result, lines: bytes | memoryview) -> None:
         if self.log is None:
             self._append(fd, lines)
             return
-        self.log.intend(self.path, fd, lines)
+        self.log.intend(self.path, status, lines)
         done = 0
         try:
             self._append(fd, lines)

@@ -53,27 +53,31 @@ class GuardedStream:
         """Write *chunk* and return the part of it that was not taken."""
         if not self.open():
             return chunk
-        untaken = self._write(lambda: self._stream.write(chunk), len(chunk.data))
-        if not untaken:
-            return None
-        return replace(chunk, data=chunk.data[-untaken:])
+        # A stream may be a user's class: whatever it raises is its fault, sys.exit() too, and must end nobody's thread.
+        try:
+            self._stream.write(chunk)
+        except (Exception, SystemExit) as exc:
+            untaken = self._failed(exc, len(chunk.data))
+            return replace(chunk, data=chunk.data[-untaken:]) if untaken else None
+        self.faults.worked()
+        return None
 
     def write_raw(self, lines: memoryview) -> int:
         """Write *lines* and return how many bytes at their end were not taken."""
-        return self._write(lambda: self._stream.write_raw(lines), len(lines))
-
-    def _write(self, write: Callable[[], object], size: int) -> int:
-        # A stream may be a user's class: whatever it raises is its fault, sys.exit() too, and must end nobody's thread.
         try:
-            write()
-        except ShortWriteError as exc:
-            self.faults.failed(str(exc))
-            return exc.untaken
-        except (Exception, SystemExit) as exc:
-            self.faults.failed(_describe(exc))
-            return size
+            self._stream.write_raw(lines)
+        except (Exception, SystemExit) as exc:  # as above
+            return self._failed(exc, len(lines))
         self.faults.worked()
         return 0
+
+    def _failed(self, exc: BaseException, size: int) -> int:
+        """Count a write of *size* bytes that failed and return how many were not taken."""
+        if isinstance(exc, ShortWriteError):
+            self.faults.failed(str(exc))
+            return exc.untaken
+        self.faults.failed(_describe(exc))
+        return size
 
     def _call(self, method: Callable[[], object]) -> bool:
         try:

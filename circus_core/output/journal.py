@@ -74,6 +74,7 @@ class Journal:
         self._bytes = memoryview(self._map)
         self._words = self._bytes.cast("Q")
         self._view = self._bytes[_PAGE:_PAGES_AT]
+        self._progress = Progress(self._words, _PROGRESS)
         self._lengths: dict[int, int] = {}
         self._left: dict[Owner, tuple[int, bytes]] = {}
         self._free: list[int] = []
@@ -193,7 +194,7 @@ class Journal:
     def progress(self, ledger: Ledger) -> Progress:
         """Return where to note how far the delivery to the target of *ledger* is."""
         self._words[_LEDGER] = ledger.number
-        return Progress(self._words, _PROGRESS)
+        return self._progress
 
     def settle(self, slot: int, tail: bytes) -> None:
         """Note that the lines are delivered, and keep the unfinished one."""
@@ -254,7 +255,7 @@ class Journal:
         if not words[_LEDGER]:
             return slot, bytes(lines), tail
         ledger = self._ledger(words[_LEDGER])
-        return slot, ledger.settled(Progress(words, _PROGRESS), bytes(lines)), tail
+        return slot, ledger.settled(self._progress, bytes(lines)), tail
 
     def give_up(self) -> None:
         """Forget what was under way: nobody wants it any more."""

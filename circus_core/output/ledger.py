@@ -8,7 +8,6 @@ import os
 import struct
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import Final
 
@@ -85,35 +84,35 @@ class Ledger:
 
     # -- what is being written ----------------------------------------------------------------------------------
 
-    @contextmanager
-    def writing(self, progress: Progress, *, is_rendered: bool) -> Iterator[None]:
-        """Note in *progress* what the stream writes meanwhile."""
+    def writing(self, progress: Progress, *, is_rendered: bool) -> Ledger:
+        """Note in *progress* what the stream writes from now on; entered and left by ``with``."""
         progress.is_rendered = is_rendered
         self._progress = progress
-        try:
-            yield
-        finally:
-            self._progress = None
+        return self
 
-    @contextmanager
-    def writing_oldest(self, *, is_rendered: bool) -> Iterator[None]:
-        """Note what the stream writes of the oldest chunk that waits."""
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._progress = None
+
+    def writing_oldest(self, *, is_rendered: bool) -> Ledger:
+        """Note so what the stream writes of the oldest chunk that waits."""
         oldest = self._words[self._queue_at] >> _BITS
         if self._words[self._oldest] != oldest:  # else it goes on where another process was
             self._own.clear()
             self._words[self._oldest] = oldest
-        with self.writing(self._own, is_rendered=is_rendered):
-            yield
+        return self.writing(self._own, is_rendered=is_rendered)
 
-    def intend(self, path: str, fd: int, data: bytes | memoryview) -> None:
-        """Note that *data* is about to be appended to the file *fd*."""
+    def intend(self, path: str, status: os.stat_result, data: bytes | memoryview) -> None:
+        """Note that *data* is about to be appended to the file with *status*."""
         progress = self._progress
         if progress is None or not self._can_note(path, len(data), progress):
             return
         if progress.is_rendered:
             os.pwrite(self._fd, data, self._room_at + _RENDERED_AT)
             self._lines = bytes(data).count(b"\n")
-        progress.begin(len(data), os.fstat(fd))
+        progress.begin(len(data), status)
 
     def done(self, size: int) -> None:
         """Note that the first *size* bytes of it, whole lines, were appended."""

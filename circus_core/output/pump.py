@@ -217,7 +217,8 @@ class Pump:
     def _ready(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout and timeout < _FINE and self._is_fine:
             # The selector counts in milliseconds, in which a pipe may be full.
-            select.select([self._selector], [], [], timeout)
+            if not select.select([self._selector], [], [], timeout)[0]:
+                return []
             timeout = 0.0
         return self._selector.select(timeout)
 

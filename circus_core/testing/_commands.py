@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from circus_core._execution import settled
 from circus_core.arguments import parse_properties
 from circus_core.interfaces import ArbiterHandle, Command, Reply
 
@@ -14,4 +15,4 @@ def run_command(command: Command[Any], arbiter: ArbiterHandle, **properties: Any
 
     :raises CommandError: becomes an error reply
     """
-    return asyncio.run(command.execute(arbiter, parse_properties(command.args_type, properties)))
+    return asyncio.run(settled(command.execute(arbiter, parse_properties(command.args_type, properties))))

@@ -19,7 +19,7 @@ class Commands(Command[NoArgs]):
     name = "commands"
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
         return {"commands": [_as_json(command) for _, command in sorted(arbiter.commands().items())]}
 
     def format_reply(self, reply: Reply) -> str:

@@ -18,7 +18,7 @@ class Extensions(Command[NoArgs]):
     name = "extensions"
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
         return {"extensions": [asdict(info) for info in arbiter.extensions()]}
 
     def format_reply(self, reply: Reply) -> str:

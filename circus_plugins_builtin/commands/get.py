@@ -26,7 +26,7 @@ class Get(Command[GetArgs]):
     args_type = GetArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: GetArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: GetArgs) -> Reply:
         watcher = arbiter.watcher(args.name)
         return {"options": {str(key): watcher.option(str(key)) for key in args.keys}}
 

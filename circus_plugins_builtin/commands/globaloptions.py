@@ -27,7 +27,7 @@ class GlobalOptions(Command[GlobalOptionsArgs]):
     args_type = GlobalOptionsArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: GlobalOptionsArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: GlobalOptionsArgs) -> Reply:
         options = {
             "endpoint": arbiter.endpoint,
             "stats_endpoint": arbiter.config.stats_endpoint,

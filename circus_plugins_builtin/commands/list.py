@@ -30,7 +30,7 @@ class List(Command[ListArgs]):
     args_type = ListArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: ListArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: ListArgs) -> Reply:
         if args.name is None:
             watchers = list(arbiter.watchers())
             reply: Reply = {"watchers": sorted(watcher.name.lower() for watcher in watchers)}

@@ -16,7 +16,7 @@ class ListSockets(Command[NoArgs]):
     name = "listsockets"
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
         return {"sockets": [_as_json(view) for view in sorted(arbiter.sockets(), key=lambda view: view.fd)]}
 
     def format_reply(self, reply: Reply) -> str:

@@ -24,7 +24,7 @@ class NumProcesses(Command[NumProcessesArgs]):
     args_type = NumProcessesArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: NumProcessesArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: NumProcessesArgs) -> Reply:
         if args.name is None:
             return {"numprocesses": sum(len(watcher.processes()) for watcher in arbiter.watchers())}
         return {"numprocesses": len(arbiter.watcher(args.name).processes()), "watcher_name": args.name}

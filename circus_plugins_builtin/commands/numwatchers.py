@@ -14,7 +14,7 @@ class NumWatchers(Command[NoArgs]):
     name = "numwatchers"
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: NoArgs) -> Reply:
         return {"numwatchers": len(arbiter.watchers())}
 
     def format_reply(self, reply: Reply) -> str:

@@ -25,7 +25,7 @@ class Options(Command[OptionsArgs]):
     args_type = OptionsArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: OptionsArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: OptionsArgs) -> Reply:
         return {"options": arbiter.watcher(args.name).options()}
 
     def format_reply(self, reply: Reply) -> str:

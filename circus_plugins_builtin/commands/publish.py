@@ -33,7 +33,7 @@ class Publish(Command[PublishArgs]):
     args_type = PublishArgs
     reads_only = True  # nothing of the daemon
 
-    async def execute(self, arbiter: ArbiterHandle, args: PublishArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: PublishArgs) -> Reply:
         watcher = arbiter.watcher(args.name)
         if not _ACTION.fullmatch(args.action):
             raise MessageError(f"message invalid: 'action' is {args.action!r}; write lower-case letters, digits and _")

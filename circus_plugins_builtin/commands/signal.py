@@ -30,7 +30,7 @@ class Signal(Command[SignalArgs]):
     name = "signal"
     args_type = SignalArgs
 
-    async def execute(self, arbiter: ArbiterHandle, args: SignalArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: SignalArgs) -> Reply:
         watcher = arbiter.watcher(args.name)
         if args.childpid is not None and args.pid is None:
             raise MessageError("cannot specify childpid without pid")

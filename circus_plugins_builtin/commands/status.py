@@ -39,7 +39,7 @@ class Status(Command[StatusArgs]):
     args_type = StatusArgs
     reads_only = True
 
-    async def execute(self, arbiter: ArbiterHandle, args: StatusArgs) -> Reply:
+    def execute(self, arbiter: ArbiterHandle, args: StatusArgs) -> Reply:
         if args.name is not None:
             watchers = [arbiter.watcher(args.name)]
             reply: Reply = {"status": watchers[0].state.value}

@@ -113,6 +113,19 @@ def test_two_clients_on_one_watcher_each_count(daemon: Daemon) -> None:
 
 
 @pytest.mark.differs("conflicts")
+def test_what_is_asked_in_one_breath_is_done_in_that_order(daemon: Daemon) -> None:
+    daemon.start(watcher("w", cmd="sleep 3600"))
+    wire = daemon.connect()
+
+    for _ in range(20):  # the second needs no await, the first does
+        wire.send("incr", name="w")
+        wire.send("get", name="w", keys=["numprocesses"])
+
+    replies = collect(wire, 40)
+    assert [reply["options"]["numprocesses"] for reply in replies if "options" in reply] == [*range(2, 22)]
+
+
+@pytest.mark.differs("conflicts")
 def test_reading_commands_wait_for_nothing(daemon: Daemon) -> None:
     slow = watcher("slow", cmd=stubborn("slow"), graceful_timeout=600)
     warm = watcher("warm", cmd="sleep 3600", numprocesses=5, warmup_delay=600, autostart=False)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from circus_core import __version__
+from circus_core._execution import settled
 from circus_core.arguments import parse_properties
 from circus_core.errors import AlreadyExistsError, CommandFailedError, MessageError, UnknownWatcherError
 from circus_core.interfaces import (
@@ -37,7 +38,7 @@ def command(name: str) -> Command[Any]:
 def run(arbiter: FakeArbiter, name: str, /, **properties: Any) -> Reply:
     """Run a command as the controller does."""
     found = command(name)
-    return asyncio.run(found.execute(arbiter, parse_properties(found.args_type, properties)))
+    return asyncio.run(settled(found.execute(arbiter, parse_properties(found.args_type, properties))))
 
 
 @pytest.fixture
