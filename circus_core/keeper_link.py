@@ -181,6 +181,8 @@ class KeeperLink:
         self._lost()
 
     def _let_go(self, *, closes: bool = True) -> None:
+        if self.is_lost:
+            return
         self.is_lost = True
         if self._loop is not None:
             self._loop.remove_reader(self._channel.fileno())
