@@ -322,11 +322,14 @@ def test_signals_end_it(tmp_path: Path, name: str) -> None:
     command = [sys.executable, "-m", "circus.stats", "--statspoint", f"ipc://{tmp_path}/stats"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said = process.stderr.readline()
-        assert "statistics are published at" in said
-        process.send_signal(getattr(signal, f"SIG{name}"))
-        assert process.wait(60) == 0
-        assert process.stderr.read() == ""
+        try:
+            said = process.stderr.readline()
+            assert "statistics are published at" in said
+            process.send_signal(getattr(signal, f"SIG{name}"))
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
 
 
 def infos(reply: dict[str, Any]) -> dict[str, Any]:
