@@ -1,4 +1,4 @@
-"""Performs the steps of a watcher's plan."""
+"""Plans for a watcher, and performs the steps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from circus_core._actual import Actual
 from circus_core._births import Births
 from circus_core._deaths import Deaths
 from circus_core.process import Process
-from circus_core.reconcile import Desired, Do, Step
+from circus_core.reconcile import Desired, Do, Step, plan
 from circus_core.services import logger
 from circus_core.spawner import Spawned
 from circus_core.states import WatcherState
 
 _SLICE: Final = 0.002  #: seconds of work after which the loop has its turn
+
+# A plan looks at every process. Where there are thousands, and they end one after the other, most of the time would go
+# into plans; so it is these times as long
+_FRESH: Final = 4.0  #: that the end of a process calls for no other one,
+_REST: Final = 4.0  #: and from one that found nothing to do to the next,
+_MUCH: Final = 0.001  #: when it takes longer than this; seconds.
 
 _Act = Callable[[Step], Coroutine[Any, Any, None]]
 
@@ -27,13 +33,14 @@ class Performer:
     """Does what a plan says, step by step, to what is really there.
 
     :param desired: returns what is desired now
-    :param is_stale: returns whether something happened for which another plan may be needed
+    :param is_woken: returns whether something happened for which another plan may be needed
     """
 
-    def __init__(self, actual: Actual, desired: Callable[[], Desired], is_stale: Callable[[], bool]) -> None:
+    def __init__(self, actual: Actual, desired: Callable[[], Desired], is_woken: Callable[[], bool]) -> None:
         self._actual = actual
         self._desired = desired
-        self._is_stale = is_stale
+        self._is_woken = is_woken
+        self._fresh_until = self._rests_until = -inf
         self._deaths = deaths = Deaths(actual)
         self._births = Births(actual, deaths.told)
         self.goes_back_to_waiting = False  #: an ``on_demand`` watcher stopped, and a connection may start it again
@@ -52,18 +59,44 @@ class Performer:
         """Take charge of a process that another arbiter spawned."""
         self._births.adopt(process, spawned)
 
-    async def perform(self, steps: Sequence[Step]) -> None:
-        """Perform *steps* in order, or fewer when the plan may be stale."""
+    async def go_on(self) -> bool:
+        """Plan what is to be done now and do it, or some of it; ``False`` when there is nothing."""
         clock = self._actual.services.clock
+        began = clock()
+        steps = plan(self._desired(), self._actual.observed, began)
+        planned = clock()
+        cost = planned - began
+        self._fresh_until = planned + _FRESH * cost
+        if steps:
+            await self._perform(steps)
+        elif cost > _MUCH:
+            self._rests_until = planned + _REST * cost
+        return bool(steps)
+
+    async def rest(self) -> None:
+        """Wait until it is worth while to plan again: more may have happened by then."""
+        left = self._rests_until - self._actual.services.clock()
+        if left > 0:
+            await asyncio.sleep(left)
+
+    async def _perform(self, steps: Sequence[Step]) -> None:
+        """Perform *steps* in order, or fewer when the plan may be stale."""
+        clock, planned = self._actual.services.clock, self._desired()
+
+        def is_stale() -> bool:
+            if self._actual.is_abandoned or self._desired() is not planned:
+                return True
+            return self._is_woken() and clock() > self._fresh_until
+
         pause_at = clock() + _SLICE
         for do, group in groupby(steps, key=lambda step: step.do):
             if do is Do.SPAWN:
                 wids = [step.wid for step in group if step.wid is not None]
-                await self._births.fill(wids, self._desired, self._is_stale)
+                await self._births.fill(wids, self._desired, is_stale)
                 continue
             for step in group:
                 await self._acts[do](step)
-                if self._is_stale():
+                if is_stale():
                     return
                 if clock() > pause_at:
                     await asyncio.sleep(0)

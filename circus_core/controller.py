@@ -12,7 +12,7 @@ import zmq
 
 from circus_core import protocol
 from circus_core._execution import Veto, begin, is_immediate, settled
-from circus_core.endpoints import Endpoint
+from circus_core.endpoints import Endpoint, has_message
 from circus_core.errors import CircusError
 from circus_core.estate import Estate, current_command
 from circus_core.interfaces import ArbiterHandle, Reply
@@ -120,13 +120,13 @@ class Controller:
         limit = time.monotonic() + _TURN
         self._is_receiving = True
         try:
-            while self._loop is not None and time.monotonic() < limit:
+            while self._loop is not None and has_message(self._socket):
+                if time.monotonic() > limit:
+                    self._look_again()
+                    return
                 self._dispatch(protocol.parse(self._socket.recv_multipart(zmq.NOBLOCK)))
-        except zmq.Again:
-            return
         finally:
             self._is_receiving = False
-        self._look_again()
 
     def _look_again(self) -> None:
         if self._loop is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import zmq
 
-from circus_core.endpoints import Endpoint
+from circus_core.endpoints import Endpoint, has_message
 from circus_core.events import Event
 from circus_core.protocol import SYNC_TOPIC
 from circus_core.spawner import Spawner
@@ -28,7 +28,8 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._kept: list[tuple[bytes, bytes]] | None = None
+        self._kept: list[Event] | None = None
+        self._wanted: set[bytes] = set()  # what topics begin with that somebody is subscribed to
 
     def open(self) -> None:
         """Answer subscribers from now on.
@@ -44,11 +45,10 @@ class Publisher:
 
     def publish(self, event: Event) -> None:
         """Send *event* to whoever is subscribed."""
-        topic, body = event.topic.encode(), json.dumps(event.payload()).encode()
         if self._kept is None:
-            self._send(topic, body)
+            self._publish(event)
         else:
-            self._kept.append((topic, body))
+            self._kept.append(event)
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
@@ -62,15 +62,23 @@ class Publisher:
 
     def _release(self) -> None:
         kept, self._kept = self._kept or [], None
-        for topic, body in kept:
+        for event in kept:
             if not self._socket.closed:
-                self._send(topic, body)
+                self._publish(event)
 
     def _stop(self) -> None:
         self._release()
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
+
+    def _publish(self, event: Event) -> None:
+        topic = event.topic.encode()
+        if self._loop is not None:
+            self._receive()  # who has just subscribed gets it
+            if not topic.startswith(tuple(self._wanted)):
+                return
+        self._send(topic, json.dumps(event.payload()).encode())
 
     def _send(self, topic: bytes, body: bytes) -> None:
         self._socket.send_multipart([topic, body], zmq.NOBLOCK)
@@ -79,10 +87,12 @@ class Publisher:
             self._loop.call_soon(self._receive)
 
     def _receive(self) -> None:
-        while self._loop is not None:
-            try:
-                change = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if change[:1] == b"\x01" and change[1:].startswith(SYNC_TOPIC.encode()):
-                self._send(change[1:], b"{}")
+        while self._loop is not None and has_message(self._socket):
+            change = self._socket.recv(zmq.NOBLOCK)
+            kind, topic = change[:1], change[1:]
+            if kind == b"\x01":
+                self._wanted.add(topic)
+                if topic.startswith(SYNC_TOPIC.encode()):
+                    self._send(topic, b"{}")
+            elif kind == b"\0":
+                self._wanted.discard(topic)

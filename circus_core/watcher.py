@@ -26,7 +26,7 @@ from circus_core.options import (
     watcher_options,
 )
 from circus_core.pacing import QUICK_DEATH
-from circus_core.reconcile import Desired, is_settled, next_deadline, plan
+from circus_core.reconcile import Desired, is_settled, next_deadline
 from circus_core.records import WatcherRecord
 from circus_core.services import Services, logger
 from circus_core.states import ProcessState, WatcherState
@@ -333,9 +333,9 @@ class Watcher:
 
     async def _reconcile(self) -> None:
         while self._woken and not self._actual.is_abandoned:
+            await self._performer.rest()
             self._woken = False
-            while steps := plan(self._desired, self._actual.observed, self._services.clock()):
-                await self._performer.perform(steps)
+            while await self._performer.go_on():
                 self._woken = False
                 self._after_steps()
                 self._note()
