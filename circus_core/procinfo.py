@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from math import inf
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ ProcessInfo = dict[str, Any]
 """The process-info object of the protocol, but for what only a watcher knows: ``started`` and ``wid``."""
 
 _SHORTEST: Final = 0.1  # seconds; in less the kernel's clock of processor time ticks too seldom
-_FORGOTTEN: Final = 900.0  # seconds after which a process that nobody asks for is dropped
+_LOOKS: Final = 2  # at processes that may be gone, for each one that is new: so what is remembered does not grow
 _UNITS: Final = "KMGTPEZY"
 _NAMES_HOLD: Final = 10.0  # seconds; a program may change its name at any time
 
@@ -64,7 +65,8 @@ class Sampler:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_periodic: bool = False) -> None:
         self._clock = clock
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _Known] = {}  # who was looked at last is last
+        self._new = 0  # since it was looked who is gone
         self._reader = _source.Reader() if is_periodic else None
         self._total_memory = _source.total_memory()
         self._lock = threading.Lock()
@@ -92,7 +94,7 @@ class Sampler:
                     continue
                 info = result[pid] = self._info(figures, now, wall)
                 info["children"] = [self._info(child, now, wall) for child in below.get(pid, ())]
-            self._forget_old(now, found)
+            self._forget_old(found)
             return result
 
     @property
@@ -114,6 +116,7 @@ class Sampler:
             info = {**self._told(figures), "cpu": cpu, **_names(figures.pid)}
             # What has just begun is about to become another program, of another user: the names hold for once.
             self._known[figures.pid] = _Known(figures, info, figures.cpu_time, now, -inf)
+            self._new += 1
         else:
             self._update(known, figures, now)
             info = known.info
@@ -149,13 +152,16 @@ class Sampler:
             "create_time": UNREADABLE if figures.created is None else round(figures.created, 2),
         }
 
-    def _forget_old(self, now: float, sampled: Mapping[int, object]) -> None:
+    def _forget_old(self, sampled: Mapping[int, object]) -> None:
         if self._reader:
-            old = self._known.keys() - sampled.keys()
-        else:
-            old = {pid for pid, known in self._known.items() if now - known.at > _FORGOTTEN}
-        for pid in old:
-            del self._known[pid]
+            for pid in self._known.keys() - sampled.keys():
+                del self._known[pid]
+            return
+        for pid in list(islice(self._known, _LOOKS * self._new)):
+            known = self._known.pop(pid)
+            if pid in sampled or _is_there(pid):
+                self._known[pid] = known
+        self._new = 0
 
 
 def descendants(pid: int, recursive: bool) -> list[int]:
@@ -180,6 +186,16 @@ def human_cpu_time(seconds: float) -> str:
     """Return processor time as the protocol shows it, ``minutes:SS.xx``; the minutes start anew each hour."""
     hundredths = int(seconds * 100)
     return f"{hundredths // 6000 % 60}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _is_younger(figures: Figures, wall: float, min_age: float) -> bool:

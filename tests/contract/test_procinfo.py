@@ -175,6 +175,19 @@ def test_program_that_becomes_another_one_changes_its_name() -> None:
     sampler.close()
 
 
+def test_sampler_that_is_asked_now_and_then_remembers_no_more_than_there_is() -> None:
+    sampler = Sampler()
+    with subprocess.Popen(["/bin/sleep", "60"]) as steady:
+        sampler.sample([steady.pid])
+        for _ in range(20):
+            with subprocess.Popen(["/bin/sleep", "60"]) as process:
+                sampler.sample([os.getpid(), process.pid], with_children=False)
+                process.kill()
+        assert steady.pid in sampler.known, "asked for again, its share since then is told"
+        assert len(sampler.known) < 6
+        steady.kill()
+
+
 def test_sampler_of_many_that_come_and_go_forgets_them() -> None:
     sampler = Sampler(is_periodic=True)
     for _ in range(20):

@@ -110,9 +110,6 @@ def test_cpu_is_the_share_since_the_sample_before(fake_clock: FakeClock) -> None
     assert one(sampler, os.getpid())["cpu"] == percent, "too soon to tell anew"
     fake_clock.advance(1000)
     assert one(sampler, os.getpid())["cpu"] < 1
-    fake_clock.advance(2000)
-    sampler.sample([])
-    assert one(sampler, os.getpid())["cpu"] == 0.0, "forgotten"
 
 
 def test_process_that_is_not_there() -> None:
