@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
 from math import inf
@@ -24,7 +25,8 @@ _SLICE: Final = 0.002  #: seconds of work after which the loop has its turn
 # into plans; so it is these times as long
 _FRESH: Final = 4.0  #: that the end of a process calls for no other one,
 _REST: Final = 4.0  #: and from one that found nothing to do to the next,
-_MUCH: Final = 0.001  #: when it takes longer than this; seconds.
+_MUCH: Final = 0.001  #: when it takes longer than this, in seconds,
+_LONGEST: Final = 0.05  #: but no longer than this.
 
 _Act = Callable[[Step], Coroutine[Any, Any, None]]
 
@@ -60,18 +62,19 @@ class Performer:
         self._births.adopt(process, spawned)
 
     async def go_on(self) -> bool:
-        """Plan what is to be done now and do it, or some of it; ``False`` when there is nothing."""
+        """Plan what is to be done now and do it, or some of it; ``False`` when there is nothing to do any more."""
+        if self._actual.is_abandoned:
+            return False
         clock = self._actual.services.clock
-        began = clock()
-        steps = plan(self._desired(), self._actual.observed, began)
-        planned = clock()
-        cost = planned - began
-        self._fresh_until = planned + _FRESH * cost
+        began = time.thread_time()
+        steps = plan(self._desired(), self._actual.observed, clock())
+        cost = time.thread_time() - began
+        self._fresh_until = clock() + min(_FRESH * cost, _LONGEST)
         if steps:
             await self._perform(steps)
         elif cost > _MUCH:
-            self._rests_until = planned + _REST * cost
-        return bool(steps)
+            self._rests_until = clock() + min(_REST * cost, _LONGEST)
+        return bool(steps) and not self._actual.is_abandoned
 
     async def rest(self) -> None:
         """Wait until it is worth while to plan again: more may have happened by then."""

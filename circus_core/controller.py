@@ -25,6 +25,7 @@ _TURN: Final = 0.002  #: seconds in which messages are taken before others on th
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
 
 _LAST_REPLIES_MS: Final = 200  #: milliseconds that the last replies have to leave when the socket closes
+_PAUSE_LIMIT: Final = 1.0  #: seconds that a pause waits for replies
 _RETURN_LIMIT: Final = 10.0  #: seconds that the clients of an arbiter before have to come to this one
 _RETURN_LOOK: Final = 0.02
 
@@ -106,8 +107,9 @@ class Controller:
     async def pause(self) -> None:
         """Take no more messages, and let every reply that is due go out."""
         self._stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+        limit = time.monotonic() + _PAUSE_LIMIT
+        while self._tasks and (left := limit - time.monotonic()) > 0:  # a task may leave a long reply to another one
+            await asyncio.wait(self._tasks, timeout=left)
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
@@ -124,7 +126,11 @@ class Controller:
                 if time.monotonic() > limit:
                     self._look_again()
                     return
-                self._dispatch(protocol.parse(self._socket.recv_multipart(zmq.NOBLOCK)))
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                try:
+                    self._dispatch(protocol.parse(frames))
+                except Exception:  # what comes behind it is not to wait for the next message
+                    logger.exception("a message could not be answered")
         finally:
             self._is_receiving = False
 
@@ -169,28 +175,22 @@ class Controller:
     def _at_once(self, message: Message) -> None:
         try:
             result = self._begin(message)
-            reply = None if isinstance(result, Awaitable) else protocol.ok(message.id, result)
+            if isinstance(result, Awaitable):
+                self._unbegun += 1
+                self._spawn(message, self._in_turn(message, result))
+                return
+            reply = protocol.ok(message.id, result)
         except Exception as exc:
             reply = _failure(message, exc)
-        if reply is None:
-            self._spawn(message, self._settle(message, result))
-        else:
-            self._under_way.discard(str(message.id))
-            self._answer(message, reply)
+        self._under_way.discard(str(message.id))
+        self._answer(message, reply)
 
-    async def _in_turn(self, message: Message) -> None:
+    async def _in_turn(self, message: Message, begun: Awaitable[Reply] | None = None) -> None:
+        """Do it, or what is left of it, and answer."""
         self._unbegun -= 1
         current_command.set(str(message.id))
         try:
-            result = self._begin(message)
-        except Exception as exc:
-            self._under_way.discard(str(message.id))
-            self._answer(message, _failure(message, exc))
-        else:
-            await self._settle(message, result)
-
-    async def _settle(self, message: Message, result: Reply | Awaitable[Reply]) -> None:
-        try:
+            result = self._begin(message) if begun is None else begun
             reply = protocol.ok(message.id, await settled(result))
         except Exception as exc:
             reply = _failure(message, exc)

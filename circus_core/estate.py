@@ -21,7 +21,7 @@ from circus_core.records import ArbiterRecord, Handover, Label, WatcherRecord, d
 from circus_core.spawner import ChildRecord, Spawner
 
 current_command: Final[ContextVar[str | None]] = ContextVar("current_command", default=None)
-"""The id of the message whose command is being executed, in its task."""
+"""The id of the message whose command is being executed."""
 
 _REMEMBERED: Final = 1000  #: ids of commands that changed something
 

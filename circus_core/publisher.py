@@ -13,6 +13,7 @@ from circus_core.events import Event
 from circus_core.protocol import SYNC_TOPIC
 from circus_core.spawner import Spawner
 
+_MOST_WANTED: Final = 100  #: beginnings of topics that are told apart; with more of them all is written
 _RETURN_TIME: Final = 0.5  #: seconds that the subscribers of an arbiter before need: libzmq tries again every 0.1 s
 _LAST_EVENTS_MS: Final = 200  #: milliseconds that the last events have to leave when another arbiter takes over
 
@@ -28,8 +29,8 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._kept: list[Event] | None = None
-        self._wanted: set[bytes] = set()  # what topics begin with that somebody is subscribed to
+        self._kept: list[tuple[bytes, bytes]] | None = None
+        self._wanted: tuple[bytes, ...] = ()  # what topics begin with that somebody has subscribed to
 
     def open(self) -> None:
         """Answer subscribers from now on.
@@ -45,10 +46,16 @@ class Publisher:
 
     def publish(self, event: Event) -> None:
         """Send *event* to whoever is subscribed."""
+        topic = event.topic.encode()
+        if self._kept is None and self._loop is not None:
+            self._receive()  # who has just subscribed gets it
+            if not topic.startswith(self._wanted):
+                return
+        body = json.dumps(event.payload()).encode()
         if self._kept is None:
-            self._publish(event)
+            self._send(topic, body)
         else:
-            self._kept.append(event)
+            self._kept.append((topic, body))
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
@@ -62,23 +69,15 @@ class Publisher:
 
     def _release(self) -> None:
         kept, self._kept = self._kept or [], None
-        for event in kept:
+        for topic, body in kept:
             if not self._socket.closed:
-                self._publish(event)
+                self._send(topic, body)
 
     def _stop(self) -> None:
         self._release()
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop = None
-
-    def _publish(self, event: Event) -> None:
-        topic = event.topic.encode()
-        if self._loop is not None:
-            self._receive()  # who has just subscribed gets it
-            if not topic.startswith(tuple(self._wanted)):
-                return
-        self._send(topic, json.dumps(event.payload()).encode())
 
     def _send(self, topic: bytes, body: bytes) -> None:
         self._socket.send_multipart([topic, body], zmq.NOBLOCK)
@@ -89,10 +88,10 @@ class Publisher:
     def _receive(self) -> None:
         while self._loop is not None and has_message(self._socket):
             change = self._socket.recv(zmq.NOBLOCK)
-            kind, topic = change[:1], change[1:]
-            if kind == b"\x01":
-                self._wanted.add(topic)
-                if topic.startswith(SYNC_TOPIC.encode()):
-                    self._send(topic, b"{}")
-            elif kind == b"\0":
-                self._wanted.discard(topic)
+            topic = change[1:]
+            if change[:1] != b"\x01":
+                continue  # it does not tell that nobody is left: libzmq passes on what a stranger says
+            if topic.startswith(SYNC_TOPIC.encode()):
+                self._send(topic, b"{}")
+            elif not topic.startswith(self._wanted):
+                self._wanted = (*self._wanted, topic) if len(self._wanted) < _MOST_WANTED else (b"",)

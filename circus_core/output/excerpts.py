@@ -60,7 +60,7 @@ def lines_after(rings: Iterable[tuple[Origin, Ring]], number: int, lines: int, n
     found.sort(key=_number)
     chunks: list[Chunk] = []
     for reached, origin, entry in found:
-        if lines <= 0 and reached != number:  # one that makes room is in parts, which go together
+        if lines <= 0:
             return Excerpt(tuple(chunks), number, gaps)
         lines -= count_lines(entry[-1])
         number = reached

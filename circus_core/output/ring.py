@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-PIECE: Final = 8192  #: what came at once is cut into parts of about so many bytes when some of it makes room for more
+PIECE: Final = 8192  #: what is kept at once is cut into parts of about so many bytes: little is moved to make room
+_SHORT_LINE: Final = 256  # bytes; most lines are no longer
 _OVERHEAD: Final = 256  # bytes of memory that an entry costs beside its data
 
 Entry = tuple[int, float, int, str, bytes]
@@ -58,9 +59,6 @@ class Ring:
         """Forget the oldest entry, but its lines behind the first *size* bytes."""
         entry = self._entries.popleft()
         data = entry[-1]
-        if size is not None and size < len(data) - 2 * PIECE:
-            entry = self._cut_up(entry)
-            data = entry[-1]
         end = -1 if size is None else data.find(b"\n", size - 1) + 1
         if 0 < end < len(data):
             self._entries.appendleft((*entry[:-1], data[end:]))
@@ -72,36 +70,25 @@ class Ring:
         self.cost -= gone
         self.forgotten = entry[0]
 
-    def _cut_up(self, entry: Entry) -> Entry:
-        """Put all of *entry* but its first part back in parts, and return that one: little is moved to make room."""
-        first, *others = _parts(entry[-1])
-        self._entries.extendleft((*entry[:-1], part) for part in reversed(others))
-        self.cost += _OVERHEAD * len(others)
-        return (*entry[:-1], first)
+
+def pieces(lines: memoryview, capacity: int) -> Iterator[bytes]:
+    """Yield the last lines that fit *capacity*, in parts that end with a line; each byte is copied once."""
+    start, size = 0, len(lines)
+    if size > capacity:
+        before = size - capacity - 1  # a line that ends here leaves the next one whole
+        start = _line_end(lines, before)
+        if start in (0, size):
+            start = before + 1  # part of one long line
+    while start < size:
+        end = _line_end(lines, min(start + PIECE, size) - 1) or size
+        yield bytes(lines[start:end])
+        start = end
 
 
-def newest(lines: memoryview, capacity: int) -> bytes:
-    """Return the last lines that fit *capacity*."""
-    start = 0
-    if len(lines) > capacity:
-        before = len(lines) - capacity - 1  # a line that ends here leaves the next one whole
-        end = _find_end(lines, before)
-        start = end if before < end < len(lines) else before + 1  # else part of one long line
-    return bytes(lines[start:])
-
-
-def _find_end(lines: memoryview, start: int) -> int:
-    """Return where the line around *start* ends, 0 when it does not; most are short: little is copied for it."""
-    for size in (512, len(lines)):
+def _line_end(lines: memoryview, start: int) -> int:
+    """Return where the line ends that *start* is in, 0 when it does not."""
+    for size in (_SHORT_LINE, len(lines)):
         found = bytes(lines[start : start + size]).find(b"\n")
         if found >= 0:
             return start + found + 1
     return 0
-
-
-def _parts(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", min(start + PIECE, len(data)) - 1) + 1 or len(data)
-        yield data[start:end]
-        start = end

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Final
 
 from circus_core.output.excerpts import Excerpt, Origin, last_lines, lines_after
-from circus_core.output.ring import Entry, Ring, newest
+from circus_core.output.ring import Entry, Ring, pieces
 from circus_core.output.targets import Source
 
 _FORMAT: Final = 2  # of marshal: every Python 3 reads it
@@ -120,9 +120,9 @@ class Rings:
             if len(lines) > rings.capacity:
                 self._number += 1
                 ring.skip(self._number)  # the number of what does not fit
-            self._number += 1
-            entry = (self._number, now, source.pid, source.name, newest(lines, rings.capacity))
-            ring.put(entry, rings.capacity)
+            for data in pieces(lines, rings.capacity):
+                self._number += 1
+                ring.put((self._number, now, source.pid, source.name, data), rings.capacity)
             self._cost += ring.cost - before
             if self._cost > self._budget:
                 self._share(ring)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from circus_core.output.ring import PIECE, Ring, newest
+from circus_core.output.ring import PIECE, Ring, pieces
 
 
 def kept(ring: Ring) -> list[bytes]:
@@ -12,34 +12,26 @@ def kept(ring: Ring) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("lines", "capacity", "left"),
+    ("lines", "capacity", "parts"),
     [
-        pytest.param(b"a\nb\n", 100, b"a\nb\n", id="little"),
-        pytest.param(b"no end", 100, b"no end", id="unfinished"),
-        pytest.param(b"first\nsecond\nlast\n", 9, b"last\n", id="begins-with-a-line"),
-        pytest.param(b"first\nsecond\nlast\n", 12, b"second\nlast\n", id="begins-just-with-a-line"),
-        pytest.param(b"x" * 50, 20, b"x" * 20, id="part-of-a-long-line"),
-        pytest.param(b"x" * 50 + b"\n", 20, b"x" * 19 + b"\n", id="end-of-a-long-line"),
-        pytest.param(b"y" * 3000 + b"\nz\n", 2000, b"z\n", id="begins-behind-a-line-that-is-long"),
+        pytest.param(b"a\nb\n", 100, [b"a\nb\n"], id="little"),
+        pytest.param(b"no end", 100, [b"no end"], id="unfinished"),
+        pytest.param(b"first\nsecond\nlast\n", 9, [b"last\n"], id="begins-with-a-line"),
+        pytest.param(b"first\nsecond\nlast\n", 12, [b"second\nlast\n"], id="begins-just-with-a-line"),
+        pytest.param(b"x" * 50, 20, [b"x" * 20], id="part-of-a-long-line"),
+        pytest.param(b"x" * 50 + b"\n", 20, [b"x" * 19 + b"\n"], id="end-of-a-long-line"),
+        pytest.param(b"y" * PIECE + b"\nz\n", 2 * PIECE, [b"y" * PIECE + b"\n", b"z\n"], id="cut-at-a-line"),
     ],
 )
-def test_the_newest_lines_are_those_that_fit(lines: bytes, capacity: int, left: bytes) -> None:
-    assert newest(memoryview(lines), capacity) == left
+def test_pieces(lines: bytes, capacity: int, parts: list[bytes]) -> None:
+    assert list(pieces(memoryview(lines), capacity)) == parts
 
 
-def test_what_came_at_once_is_cut_up_when_it_makes_room() -> None:
-    ring, line, much = Ring(), b"%099d\n" % 7, b"%099d\n" % 8 * 650
-    ring.put((1, 0.0, 7, "stdout", much), 65536)
-    assert len(kept(ring)) == 1
+def test_pieces_of_much_output_are_small_and_whole_lines() -> None:
+    parts = list(pieces(memoryview(b"%099d\n" % 7 * 5000), 65536))
 
-    for _ in range(10):
-        ring.put((2, 0.0, 7, "stdout", line), 65536)
-
-    old, new = kept(ring)[:-10], kept(ring)[-10:]
-    assert new == [line] * 10
-    assert b"".join(old) == much[500:]
-    assert all(len(part) <= PIECE + 100 and part.endswith(b"\n") for part in old)
-    assert ring.cost == sum(len(part) + 256 for part in kept(ring))
+    assert all(len(part) <= PIECE + 100 and part.endswith(b"\n") for part in parts)
+    assert 65536 - 100 < sum(map(len, parts)) <= 65536
 
 
 def test_the_oldest_make_room() -> None:
