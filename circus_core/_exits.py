@@ -16,7 +16,7 @@ from circus_core.states import ChildId
 End = tuple[ChildId, int | None]
 """A child and its exit code, minus the signal number, ``None`` when somebody else took the status."""
 
-_BATCH: Final = 64
+_BATCH: Final = 16  # ends that are taken before others on the loop have their turn
 
 
 class SweepWatch:

@@ -118,7 +118,8 @@ class KeeperLink:
         loop.add_reader(self._channel.fileno(), self._receive)
         self.introduce()
         try:
-            version, facts = await asyncio.wait_for(greeted, timeout)
+            async with asyncio.timeout(timeout):
+                version, facts = await greeted
             if version != VERSION:
                 raise KeeperError(f"it speaks version {version} of its protocol, this is version {VERSION}")
         except TimeoutError:

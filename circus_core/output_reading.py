@@ -49,7 +49,8 @@ async def _news(rings: Rings, wanted: Sequence[Wanted], number: int, limit: floa
 
     rings.notify(tell, wanted, number)
     try:
-        await asyncio.wait_for(came.wait(), limit)
+        async with asyncio.timeout(limit):
+            await came.wait()
     except TimeoutError:
         return
     finally:

@@ -121,8 +121,9 @@ class _Tail:
 
     async def end(self) -> list[str]:
         """Return the last lines, once the writer is gone."""
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), 1.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._ended.wait()
         self.close()
         return [line.decode(errors="replace") for line in [*self._lines, self._rest] if line]
 

@@ -39,7 +39,8 @@ class Asker:
         self._waiting[message_id] = future
         try:
             self._inbox.send(encode({**make_message(command, **props), "id": message_id}))
-            reply = await asyncio.wait_for(future, timeout)
+            async with asyncio.timeout(timeout):
+                reply = await future
         except TimeoutError as exc:
             raise AskError(f"circusd does not answer at {self._endpoint}; is it running, with this endpoint?") from exc
         finally:

@@ -243,8 +243,9 @@ class OutputChannel(Channel):
         return iter(())
 
     async def ready(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._is_asked.wait(), _PATIENCE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._is_asked.wait()
 
     async def follow(self, ask: Ask, system: System, changed: Callable[[], None]) -> None:
         pid, slash, _ = self.argument.partition("/")

@@ -84,8 +84,9 @@ class Feed:
 
     async def until_known(self, seconds: float) -> bool:
         """Wait for the first look at the daemon, and return whether it is up."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.sync.looked.wait(), seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.sync.looked.wait()
         return self.system.is_up
 
     def changed(self) -> None:
@@ -161,8 +162,9 @@ class Feed:
                     self._tell_one(watched)
             took = time.monotonic() - started
             await asyncio.sleep(max(_SPACING, took / _MAX_SHARE))
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _PERIOD)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PERIOD):
+                    await self._changed.wait()
                 await asyncio.sleep(_SETTLE)
             self._changed.clear()
 

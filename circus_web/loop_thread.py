@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+_TIMES: Final = 3  #: that what runs is cancelled: it may be a stranger's, and go on after the first
 
 
 class LoopThread:
@@ -57,9 +59,11 @@ class LoopThread:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            for _ in range(_TIMES):
+                if not (tasks := asyncio.all_tasks(loop)):
+                    break
+                for task in tasks:
+                    task.cancel()
+                loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
         finally:
             loop.close()

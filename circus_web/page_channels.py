@@ -40,8 +40,9 @@ class RenderedChannel(Channel):
         return iter(())
 
     async def ready(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._rendered.wait(), _PATIENCE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._rendered.wait()
 
     async def follow(self, ask: Ask, system: System, changed: Callable[[], None]) -> None:
         while True:

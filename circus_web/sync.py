@@ -282,7 +282,8 @@ async def _timed(work: Coroutine[Any, Any, None]) -> float:
 async def _wait(event: asyncio.Event, seconds: float) -> bool:
     """Return whether *event* was set before *seconds* went by, and clear it."""
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return False
     finally:

@@ -40,6 +40,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=differing)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the long tests counted, also where it was captured."""
+    told = [r for r in terminalreporter.getreports("passed") if r.nodeid.startswith("tests/soak/") and r.capstdout]
+    if told:
+        terminalreporter.section("what the long tests counted")
+    for report in told:
+        terminalreporter.write_line(f"{report.nodeid}\n{report.capstdout.rstrip()}")
+
+
 @pytest.fixture(scope="session")
 def which_circusd(request: pytest.FixtureRequest) -> Flavour:
     """The programs that the daemon tests run."""
