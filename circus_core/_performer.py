@@ -42,7 +42,7 @@ class Performer:
         self._actual = actual
         self._desired = desired
         self._is_woken = is_woken
-        self._fresh_until = self._rests_until = -inf
+        self._rests_until = -inf
         self._deaths = deaths = Deaths(actual)
         self._births = Births(actual, deaths.told)
         self.goes_back_to_waiting = False  #: an ``on_demand`` watcher stopped, and a connection may start it again
@@ -69,9 +69,8 @@ class Performer:
         began = time.thread_time()
         steps = plan(self._desired(), self._actual.observed, clock())
         cost = time.thread_time() - began
-        self._fresh_until = clock() + min(_FRESH * cost, _LONGEST)
         if steps:
-            await self._perform(steps)
+            await self._perform(steps, fresh_until=clock() + min(_FRESH * cost, _LONGEST))
         elif cost > _MUCH:
             self._rests_until = clock() + min(_REST * cost, _LONGEST)
         return bool(steps) and not self._actual.is_abandoned
@@ -82,14 +81,14 @@ class Performer:
         if left > 0:
             await asyncio.sleep(left)
 
-    async def _perform(self, steps: Sequence[Step]) -> None:
+    async def _perform(self, steps: Sequence[Step], fresh_until: float) -> None:
         """Perform *steps* in order, or fewer when the plan may be stale."""
         clock, planned = self._actual.services.clock, self._desired()
 
         def is_stale() -> bool:
             if self._actual.is_abandoned or self._desired() is not planned:
                 return True
-            return self._is_woken() and clock() > self._fresh_until
+            return self._is_woken() and clock() > fresh_until
 
         pause_at = clock() + _SLICE
         for do, group in groupby(steps, key=lambda step: step.do):

@@ -120,19 +120,14 @@ class Controller:
     def _receive(self) -> None:
         # libzmq's descriptor is edge-triggered: take until nothing is left, or look again soon.
         limit = time.monotonic() + _TURN
-        self._is_receiving = True
+        self._is_receiving, may_be_more = True, True
         try:
-            while self._loop is not None and has_message(self._socket):
-                if time.monotonic() > limit:
-                    self._look_again()
-                    return
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
-                try:
-                    self._dispatch(protocol.parse(frames))
-                except Exception:  # what comes behind it is not to wait for the next message
-                    logger.exception("a message could not be answered")
+            while self._loop is not None and time.monotonic() < limit and (may_be_more := has_message(self._socket)):
+                self._dispatch(protocol.parse(self._socket.recv_multipart(zmq.NOBLOCK)))
         finally:
             self._is_receiving = False
+            if may_be_more:
+                self._look_again()
 
     def _look_again(self) -> None:
         if self._loop is not None:
@@ -206,7 +201,10 @@ class Controller:
 
     def _answer(self, message: Message, reply: dict[str, Any]) -> None:
         if self._estate is not None:
-            self._estate.flush()
+            try:
+                self._estate.flush()
+            except (CircusError, OSError) as exc:  # it is done, and the next arbiter would not know of it
+                reply = _failure(message, exc)
         if message.is_cast:
             return
         if protocol.is_big(reply):

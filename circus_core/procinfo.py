@@ -157,9 +157,11 @@ class Sampler:
             for pid in self._known.keys() - sampled.keys():
                 del self._known[pid]
             return
-        for pid in list(islice(self._known, _LOOKS * self._new)):
+        oldest = list(islice(self._known, _LOOKS * self._new))
+        there = _source.read_some_figures([pid for pid in oldest if pid not in sampled])
+        for pid in oldest:
             known = self._known.pop(pid)
-            if pid in sampled or _is_there(pid):
+            if pid in sampled or pid in there:
                 self._known[pid] = known
         self._new = 0
 
@@ -186,16 +188,6 @@ def human_cpu_time(seconds: float) -> str:
     """Return processor time as the protocol shows it, ``minutes:SS.xx``; the minutes start anew each hour."""
     hundredths = int(seconds * 100)
     return f"{hundredths // 6000 % 60}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _is_younger(figures: Figures, wall: float, min_age: float) -> bool:

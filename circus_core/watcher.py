@@ -194,7 +194,7 @@ class Watcher:
         stopped = not self._desired.is_running or self.state is WatcherState.STOPPED
         if self.config.send_hup and not stopped:
             return self._hang_up()
-        run, generation = self._desired.run + stopped, self._desired.generation + 1
+        run, generation = self._desired.run + int(stopped), self._desired.generation + 1
         self._desire(is_running=True, run=run, is_held=False, generation=generation, one_by_one=sequential)
         return self._changed("reload", needs_running=True)
 

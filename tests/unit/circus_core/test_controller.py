@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from collections.abc import Awaitable
 from pathlib import Path
@@ -82,13 +83,23 @@ class Large(Command[NoArgs]):
 COMMANDS = [Now(), Later(), Wrapped(), Fails(), Odd(), Large()]
 
 
-def ask(folder: Path, names: list[str]) -> list[dict[str, Any]]:
+class FullEstate:
+    """Has no descriptor left to store by."""
+
+    def was_executed(self, message_id: str) -> bool:
+        return False
+
+    def flush(self) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+
+def ask(folder: Path, names: list[str], estate: Any = None) -> list[dict[str, Any]]:
     """Send commands in one go and return the replies, by the order of the questions."""
 
     async def run(context: zmq.Context[Any]) -> list[dict[str, Any]]:
         arbiter = FakeArbiter()
         arbiter.known = {command.name: command for command in COMMANDS}
-        controller = Controller(context)
+        controller = Controller(context, estate=estate)
         await controller.endpoint.bind(f"ipc://{folder}/endpoint")
         client = context.socket(zmq.DEALER)
         client.linger = 0
@@ -131,6 +142,13 @@ def test_commands_are_done_in_the_order_in_which_they_come(tmp_path: Path, names
     assert [reply["status"] for reply in replies] == [
         "error" if name in ("fails", "odd", "no-such") else "ok" for name in names
     ]
+
+
+def test_what_cannot_be_kept_for_the_next_arbiter_is_told(tmp_path: Path) -> None:
+    replies = ask(tmp_path, ["now", "later", "now"], FullEstate())
+
+    assert done == ["now", "later", "now"]
+    assert {(reply["status"], "too many open files" in reply["reason"]) for reply in replies} == {("error", True)}
 
 
 def test_a_long_reply_is_whole(tmp_path: Path) -> None:
