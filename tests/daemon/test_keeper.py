@@ -10,8 +10,6 @@ import socket as sockets
 import struct
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,24 +61,10 @@ def test_the_keeper_is_small_and_sleeps(daemon: Daemon) -> None:
     daemon.start(watcher("w", numprocesses=20))
     daemon.wait_ready("w", 20)
 
-    wait_for(sleeps(daemon.pid, most=0), "two seconds in which nothing wakes the keeper")
+    wait_for(procs.sleeps(daemon.pid, most=0), "two seconds in which nothing wakes the keeper")
 
-    wait_for(sleeps(daemon.arbiter, most=20), "two seconds in which hardly anything wakes the arbiter")
+    wait_for(procs.sleeps(daemon.arbiter, most=20), "two seconds in which hardly anything wakes the arbiter")
     assert pss(daemon.pid) < 9_000_000
-
-
-def sleeps(pid: int, most: int, seconds: float = 2.0) -> Callable[[], bool]:
-    """Return what tells whether the process was woken no more than *most* times for so long."""
-    since, before = time.monotonic(), procs.switches_of(pid)
-
-    def has_slept() -> bool:
-        nonlocal since, before
-        now, switches = time.monotonic(), procs.switches_of(pid)
-        if switches - before > most:
-            since, before = now, switches
-        return now - since > seconds
-
-    return has_slept
 
 
 def test_the_service_manager_hears_the_keeper(daemon: Daemon) -> None:

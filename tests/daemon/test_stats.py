@@ -135,29 +135,20 @@ def test_while_nobody_is_subscribed_nothing_is_done(daemon: Daemon, opened: Exit
     with opened:
         pass  # who was subscribed leaves
     others = subscribe(daemon, opened, "watcher.")
-    wait_for(lambda: is_at_rest(pid), "it to rest")
+    at_rest = "nothing to run for longer than a round takes"
+    wait_for(procs.sleeps(pid, most=0, seconds=1.3), at_rest)
 
     before, descriptors = procs.switches_of(pid), len(os.listdir(f"/proc/{pid}/fd"))
     daemon.call("restart", name="web", waiting=True)
     os.kill(daemon.pids("web")[0], signal.SIGKILL)
     daemon.wait_status("web", "active")
-    assert is_at_rest(pid)
+    wait_for(procs.sleeps(pid, most=0, seconds=1.3), at_rest)
 
     assert procs.switches_of(pid) == before, "events woke it"
     again = subscribe(daemon, opened)
     assert "stat.web" in again.round()
     assert len(os.listdir(f"/proc/{pid}/fd")) > descriptors, "what it kept open it had let go of"
     assert others is not again
-
-
-def is_at_rest(pid: int) -> bool:
-    """Tell if nothing ran for longer than a round takes."""
-    before, limit = procs.switches_of(pid), time.monotonic() + 1.3
-    while time.monotonic() < limit:
-        if procs.switches_of(pid) != before:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_cpu_agrees_with_proc(daemon: Daemon, opened: ExitStack) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -109,12 +108,7 @@ class Stack:
             counts = Counter(slot.partition("-")[0] for slot in slots.elements())
             return counts == Counter(expected) and max(slots.values(), default=1) == 1 and self._is_known(expected)
 
-        said = lambda: f"{expected}, are {dict(self.slots())}; log: {self.daemon.log[-3000:]}"  # noqa: E731
-        limit = time.monotonic() + LIMIT
-        while not is_settled():
-            if time.monotonic() > limit:
-                pytest.fail(f"not settled: wanted {said()}")
-            time.sleep(0.02)
+        wait_for(is_settled, f"{expected}, each known to the arbiter", LIMIT)
 
     def _is_known(self, expected: dict[str, int]) -> bool:
         known: set[int] = set()

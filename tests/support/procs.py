@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -122,3 +123,17 @@ def switches_of(pid: int) -> int:
     status = (Path(f"/proc/{pid}/task/{task}/status").read_text() for task in os.listdir(f"/proc/{pid}/task"))
     lines = (line.split() for text in status for line in text.splitlines())
     return sum(int(words[1]) for words in lines if words[0] == "voluntary_ctxt_switches:")
+
+
+def sleeps(pid: int, most: int, seconds: float = 2.0) -> Callable[[], bool]:
+    """Return a probe for ``wait_for``: whether the process was woken no more than *most* times for so long."""
+    since, before = time.monotonic(), switches_of(pid)
+
+    def has_slept() -> bool:
+        nonlocal since, before
+        now, switches = time.monotonic(), switches_of(pid)
+        if switches - before > most:
+            since, before = now, switches
+        return now - since > seconds
+
+    return has_slept
