@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -46,7 +47,12 @@ async def settled(result: Reply | Awaitable[Reply]) -> Reply:
 def is_immediate(arbiter: ArbiterHandle, name: str) -> bool:
     """Return whether the command *name* is one that is done at once, without ``await``; so is an unknown one."""
     command = arbiter.commands().get(name.lower())
-    return command is None or not iscoroutinefunction(command.execute)
+    return command is None or not _awaits(type(command))
+
+
+@lru_cache(maxsize=1024)
+def _awaits(kind: type[Command[Any]]) -> bool:
+    return iscoroutinefunction(kind.execute)
 
 
 def objection(hooks: Hooks, arbiter: ArbiterHandle, command: Command[Any], args: Any) -> str | None:

@@ -135,7 +135,7 @@ def encode(data: Any) -> bytes:
     :raises TypeError: it holds what JSON has no form for
     """
     try:
-        return json.dumps(data, allow_nan=False).encode("ascii")
+        return _ENCODER.encode(data).encode("ascii")
     except RecursionError as exc:
         raise ValueError("nested too deep for JSON") from exc
 
@@ -208,7 +208,7 @@ def _load(bodies: Sequence[bytes]) -> Any:
     if len(body) > MAX_BYTES:
         raise MessageError(f"message invalid: {len(body)} bytes; send at most {MAX_BYTES}")
     try:
-        data = json.loads(body.decode("utf-8").strip(), parse_constant=_refuse, parse_float=_finite)
+        data = _DECODER.decode(body.decode("utf-8").strip())
         if b"\\u" in body:
             # An escape can spell half a character, which nobody could write down as a name or a topic.
             json.dumps(data, ensure_ascii=False).encode("utf-8")
@@ -234,6 +234,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is too big")
     return value
+
+
+# Made once: to make one takes as long as to read or write a short message.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def _is_deeper(data: Any, limit: int) -> bool:
