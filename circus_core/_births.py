@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
@@ -11,7 +12,7 @@ from typing import Final
 
 from circus_core import events
 from circus_core._actual import Actual
-from circus_core._spawning import build_request
+from circus_core._spawning import Requests
 from circus_core.errors import CircusError
 from circus_core.keeper.wire import close_all
 from circus_core.process import Process
@@ -22,6 +23,17 @@ from circus_core.spawner import Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ProcessState, Wid
 
 _BATCH: Final = 32  #: spawns between two looks at whether something else is desired by now
+
+
+class _Batch:
+    """Processes that are asked for together."""
+
+    def __init__(self, desired: Desired) -> None:
+        self.desired = desired
+        self.labels: list[Label] = []
+        self.requests: list[SpawnRequest] = []
+        self.cleanup = contextlib.ExitStack()  #: closes what was opened for them alone
+        self.answers: asyncio.Task[list[Spawned | SpawnFailure]] | None = None
 
 
 class Births:
@@ -47,31 +59,50 @@ class Births:
     async def fill(self, wids: Sequence[Wid], desired: Callable[[], Desired], is_stale: Callable[[], bool]) -> None:
         """Spawn a process for each slot; stop early as soon as *is_stale* says that another plan may be needed."""
         hooks = self._actual.hooks
-        # With hooks each process is a matter of its own: before and after it, then the next.
-        size = 1 if hooks.calls("before_spawn") or hooks.calls("after_spawn") else _BATCH
+        # With hooks each process is a matter of its own: before and after it, then the next. Without, the next ones
+        # are asked for while the Spawner has those before in hand.
+        has_hooks = hooks.calls("before_spawn") or hooks.calls("after_spawn")
+        size, ahead = (1, 0) if has_hooks else (_BATCH, 1)
+        under_way: deque[_Batch] = deque()
         for start in range(0, len(wids), size):
-            await self._spawn(wids[start : start + size], desired())
+            batch = await self._ask(wids[start : start + size], desired())
+            if batch is None:
+                break
+            under_way.append(batch)
+            if len(under_way) > ahead:
+                await self._take(under_way.popleft())
             if is_stale():
-                return
+                break
+        while under_way:
+            await self._take(under_way.popleft())
 
-    async def _spawn(self, wids: Sequence[Wid], desired: Desired) -> None:
+    async def _ask(self, wids: Sequence[Wid], desired: Desired) -> _Batch | None:
+        """Ask for processes; ``None`` when a hook says that the watcher cannot go on."""
         actual = self._actual
-        requests: list[tuple[Label, SpawnRequest]] = []
-        with contextlib.ExitStack() as cleanup:
-            for wid in wids:
-                if not await actual.may_go_on("before_spawn"):
-                    actual.fail(actual.hooks.verdict("before_spawn"))
-                    return
-                request = self._request(wid, desired, cleanup)
-                if request is not None:
-                    label = self._label(wid, desired)
-                    requests.append((label, replace(request, label=dump_label(label))))
-            answers = await actual.services.spawner.spawn([request for _, request in requests])
+        batch = _Batch(desired)
+        requests = Requests(actual.config, actual.services, batch.cleanup)
+        for wid in wids:
+            if not await actual.may_go_on("before_spawn"):
+                actual.fail(actual.hooks.verdict("before_spawn"))
+                return None
+            request = self._request(wid, desired, requests)
+            if request is not None:
+                label = self._label(wid, desired)
+                batch.labels.append(label)
+                batch.requests.append(replace(request, label=dump_label(label)))
+        batch.answers = asyncio.create_task(actual.services.spawner.spawn(batch.requests))
+        return batch
+
+    async def _take(self, batch: _Batch) -> None:
+        """Take charge of the processes that were asked for."""
+        assert batch.answers is not None
+        with batch.cleanup:
+            answers = await batch.answers
         failed = Counter(answer.error for answer in answers if isinstance(answer, SpawnFailure))
-        for (label, _), answer in zip(requests, answers, strict=True):
+        for label, answer in zip(batch.labels, answers, strict=True):
             if isinstance(answer, SpawnFailure):
                 # What keeps one process from being spawned keeps a thousand: a line for all that were tried together.
-                self._failed(label.wid, answer.error, desired, alike=failed.pop(answer.error, 0))
+                self._failed(label.wid, answer.error, batch.desired, alike=failed.pop(answer.error, 0))
             else:
                 await self._spawned(label, answer)
 
@@ -83,10 +114,10 @@ class Births:
             expires_at = actual.services.clock() + config.max_age + variance
         return Label(watcher=config.name, key=actual.key, wid=wid, generation=desired.generation, expires_at=expires_at)
 
-    def _request(self, wid: Wid, desired: Desired, cleanup: contextlib.ExitStack) -> SpawnRequest | None:
+    def _request(self, wid: Wid, desired: Desired, requests: Requests) -> SpawnRequest | None:
         actual = self._actual
         try:
-            request = build_request(actual.config, wid, actual.services, cleanup)
+            request = requests.make(wid)
         except (CircusError, OSError, ValueError) as exc:
             self._failed(wid, str(exc), desired)
             return None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from collections.abc import Collection
 from dataclasses import field
 from typing import Any, Final
 
-from circus_core import _orphans
 from circus_core._descriptors import is_in_reserve
 from circus_core._programs import checked_program, explain_launch, find_program, program_candidates
 from circus_core._wrapped import explain_step
 from circus_core.errors import SpawnError
 from circus_core.keeper.wire import close_all
 from circus_core.quick_dataclass import dataclass
-from circus_core.spawner import Credentials, OpenFd, Spawned, SpawnFailure, SpawnRequest, Stdio, StoredFd
+from circus_core.spawner import Credentials, OpenFd, SpawnFailure, SpawnRequest, Stdio, StoredFd
 
 _NOBODY: Final = Credentials()
 
@@ -25,12 +23,14 @@ _NOBODY: Final = Credentials()
 class Specification:
     """A request, as the keeper takes it.
 
-    :param spec: the fields
+    :param common: the fields that others may share; the very same object where they do
+    :param own: those that are its own
     :param fds: what they refer to
     :param readers: 1 or 2 to the read end of its pipe; ours, as the write ends are
     """
 
-    spec: dict[str, Any] = field(default_factory=dict)
+    common: dict[str, Any]
+    own: dict[str, Any] = field(default_factory=dict)
     fds: list[int] = field(default_factory=list)
     readers: dict[int, int] = field(default_factory=dict)
     _writers: list[int] = field(default_factory=list)
@@ -53,48 +53,64 @@ class Specification:
             close_all(self.readers.values())
 
 
-@dataclass(slots=True)
-class Start:
-    """A child that the keeper is asked for.
-
-    :param sent_at: seconds after boot, 0 while there is no keeper to send it to
-    """
-
-    request: SpawnRequest
-    made: Specification
-    answer: asyncio.Future[Spawned | SpawnFailure]
-    sent_at: float = 0.0
-    has_begun: bool = False
-
-    def wanted(self) -> _orphans.Wanted:
-        """Return what tells the child from others."""
-        spec = self.made.spec
-        pipes = {number: os.fstat(fd).st_ino for number, fd in self.made.readers.items()}
-        uid = os.geteuid() if spec["uid"] is None else spec["uid"]
-        return _orphans.Wanted(spec["env"], uid, self.sent_at, pipes)
-
-
-def specify(request: SpawnRequest, stored: Collection[str]) -> Specification:
-    """Return what the keeper is told.
+class Specifier:
+    """Works out what the keeper is told of each of several requests; what is the same for all only once.
 
     :param stored: names of the descriptors that it holds
-    :raises SpawnError: the request cannot be met
-    :raises OSError: no more descriptors are to be had
     """
+
+    def __init__(self, stored: Collection[str]) -> None:
+        self._stored = stored
+        self._last: tuple[SpawnRequest, dict[str, Any]] | None = None
+
+    def specify(self, request: SpawnRequest) -> Specification:
+        """Return what the keeper is told.
+
+        :raises SpawnError: the request cannot be met
+        :raises OSError: no more descriptors are to be had
+        """
+        if self._last is None or not _is_alike(request, self._last[0]):
+            self._last = request, _common(request)
+        elif request.argv is not self._last[0].argv:
+            checked_program(request)
+        made = Specification(self._last[1])
+        try:
+            fds, pipes = _descriptors(request, self._stored, made)
+        except BaseException:
+            made.close(keeps_readers=False)
+            raise
+        made.own = {
+            "argv": [os.fsencode(word) for word in request.argv],
+            "fds": fds,
+            "pipes": pipes,
+            "passed": len(made.fds),
+            "label": request.label,
+        }
+        return made
+
+
+def _is_alike(one: SpawnRequest, other: SpawnRequest) -> bool:
+    return (
+        one.env is other.env
+        and one.argv[:1] == other.argv[:1]
+        and one.executable == other.executable
+        and one.cwd == other.cwd
+        and one.umask == other.umask
+        and one.credentials == other.credentials
+        and one.limits == other.limits
+        and one.listen_pid == other.listen_pid
+    )
+
+
+def _common(request: SpawnRequest) -> dict[str, Any]:
     program = checked_program(request)
-    if not is_exact(request):
-        program = find_program(program, request.env, request.cwd)
-    made = Specification()
-    try:
-        fds, pipes = _descriptors(request, stored, made)
-    except BaseException:
-        made.close(keeps_readers=False)
-        raise
+    if is_exact(request):
+        candidates = program_candidates(program, request.env)
+    else:
+        candidates = [find_program(program, request.env, request.cwd)]
     who = request.credentials or _NOBODY
-    candidates = program_candidates(program, request.env) if is_exact(request) else [program]
-    made.spec = {
+    return {
         "candidates": [os.fsencode(path) for path in candidates],
-        "argv": [os.fsencode(word) for word in request.argv],
         "env": {os.fsencode(name): os.fsencode(value) for name, value in request.env.items()},
         "cwd": None if request.cwd is None else os.fsencode(request.cwd),
         "umask": request.umask,
@@ -103,12 +119,7 @@ def specify(request: SpawnRequest, stored: Collection[str]) -> Specification:
         "groups": None if who.groups is None else list(who.groups),
         "limits": dict(request.limits),
         "listen_pid": request.listen_pid,
-        "fds": fds,
-        "pipes": pipes,
-        "passed": len(made.fds),
-        "label": request.label,
     }
-    return made
 
 
 def explain(step: str, number: int, request: SpawnRequest) -> SpawnFailure:

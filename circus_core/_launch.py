@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from circus_core.quick_dataclass import dataclass
@@ -41,20 +39,6 @@ class Launcher(Protocol):
         :param has_born_limit: give it the descriptor limit that we were born with, not our own
         :raises OSError: the errno of what failed, be it the directory or the program
         """
-
-
-@contextmanager
-def nofile_limit(soft: int | None) -> Iterator[None]:
-    """Have the soft limit of descriptors be *soft* in the body; ``None`` leaves it alone."""
-    if soft is None:
-        yield
-        return
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 class PopenLauncher:

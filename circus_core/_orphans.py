@@ -26,12 +26,14 @@ class Wanted:
 
     :param since: seconds after boot, before which it was not
     :param pipes: 1 or 2 to the inode of the pipe that it was given
+    :param argv: its words, unless a shell among them has put something else in its place
     """
 
     env: Mapping[bytes, bytes]
     uid: int
     since: float
     pipes: Mapping[int, int] = field(default_factory=dict)
+    argv: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Orphan:
     uid: int
     born: int  # in ticks since boot
     env: frozenset[bytes]
+    argv: tuple[bytes, ...]
 
 
 def now() -> float:
@@ -92,14 +95,15 @@ def _look(since: float, until: float, known: Collection[int]) -> tuple[list[_Orp
         if PROGRAM.encode() in _words(pid, "cmdline"):
             has_more = True
         elif int(fields[3]) == pid and fields[0] not in (b"Z", b"X"):
-            orphans.append(_Orphan(pid, _uid(pid), born, frozenset(_words(pid, "environ"))))
+            env, argv = frozenset(_words(pid, "environ")), tuple(_words(pid, "cmdline"))
+            orphans.append(_Orphan(pid, _uid(pid), born, env, argv))
     return orphans, has_more
 
 
 def _match(wanted: Mapping[int, Wanted], orphans: list[_Orphan]) -> dict[int, Found]:
     left = dict(wanted)
     found = {}
-    for is_it in (_has_pipe, _is_like):
+    for is_it in (_has_pipe, _is_same, _is_like):
         for number, one in list(left.items()):
             orphan = next((orphan for orphan in orphans if is_it(one, orphan)), None)
             held = None if orphan is None else _hold(orphan)
@@ -112,6 +116,10 @@ def _match(wanted: Mapping[int, Wanted], orphans: list[_Orphan]) -> dict[int, Fo
 
 def _has_pipe(one: Wanted, orphan: _Orphan) -> bool:
     return any(_inode(orphan.pid, number) == inode for number, inode in one.pipes.items())
+
+
+def _is_same(one: Wanted, orphan: _Orphan) -> bool:
+    return one.argv == orphan.argv and _is_like(one, orphan)
 
 
 def _is_like(one: Wanted, orphan: _Orphan) -> bool:

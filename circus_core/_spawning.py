@@ -1,13 +1,14 @@
-"""From a watcher's configuration to the request that makes one of its processes."""
+"""From a watcher's configuration to the requests that make its processes."""
 
 from __future__ import annotations
 
 import contextlib
 import resource
+from dataclasses import replace
 from typing import Final
 
 from circus_core import command_line
-from circus_core.inheritance import descriptors_for
+from circus_core.inheritance import Inherited, descriptors_for
 from circus_core.machine import resolve_credentials
 from circus_core.options import WatcherConfig
 from circus_core.outlets import has_pipe
@@ -19,28 +20,52 @@ from circus_core.values import RLIMITS
 _INFINITE: Final = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
-def build_request(config: WatcherConfig, wid: Wid, services: Services, cleanup: contextlib.ExitStack) -> SpawnRequest:
-    """Return the request for the process in slot *wid*.
+class Requests:
+    """Makes the requests for some processes of a watcher; what is the same for all is worked out once.
 
-    :param cleanup: closes what was opened for this spawn alone, once it is done
-    :raises CircusError: the command is empty, a user or a socket is not there
+    :param cleanup: closes what was opened for them alone, once they are spawned
     """
-    inherited = descriptors_for(config, services.sockets)
-    cleanup.callback(inherited.close)
-    closed_stdin = Stdio.NULL if config.close_child_stdin else Stdio.INHERIT
-    return SpawnRequest(
-        argv=command_line.build(config, wid, sockets=services.sockets.numbers()),
-        executable=config.executable,
-        env={**config.env, **inherited.env} if inherited.env else config.env,
-        cwd=config.working_dir,
-        credentials=resolve_credentials(config.uid, config.gid),
-        limits={RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
-        stdin=closed_stdin if inherited.stdin is None else inherited.stdin,
-        stdout=_output(config, "stdout"),
-        stderr=_output(config, "stderr"),
-        fds=inherited.fds,
-        listen_pid=inherited.listen_pid,
-    )
+
+    def __init__(self, config: WatcherConfig, services: Services, cleanup: contextlib.ExitStack) -> None:
+        self._config = config
+        self._services = services
+        self._cleanup = cleanup
+        self._same: SpawnRequest | None = None
+        self._depends_on_wid = command_line.names_wid(config)
+
+    def make(self, wid: Wid) -> SpawnRequest:
+        """Return the request for the process in slot *wid*; without its label.
+
+        :raises CircusError: the command is empty, a user or a socket is not there
+        """
+        if self._same is None:
+            inherited = descriptors_for(self._config, self._services.sockets)
+            self._cleanup.callback(inherited.close)
+            request = self._build(wid, inherited)
+            if not inherited.fresh:
+                self._same = request
+            return request
+        return replace(self._same, argv=self._argv(wid)) if self._depends_on_wid else self._same
+
+    def _build(self, wid: Wid, inherited: Inherited) -> SpawnRequest:
+        config = self._config
+        closed_stdin = Stdio.NULL if config.close_child_stdin else Stdio.INHERIT
+        return SpawnRequest(
+            argv=self._argv(wid),
+            executable=config.executable,
+            env={**config.env, **inherited.env} if inherited.env else config.env,
+            cwd=config.working_dir,
+            credentials=resolve_credentials(config.uid, config.gid),
+            limits={RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
+            stdin=closed_stdin if inherited.stdin is None else inherited.stdin,
+            stdout=_output(config, "stdout"),
+            stderr=_output(config, "stderr"),
+            fds=inherited.fds,
+            listen_pid=inherited.listen_pid,
+        )
+
+    def _argv(self, wid: Wid) -> tuple[str, ...]:
+        return command_line.build(self._config, wid, sockets=self._services.sockets.numbers())
 
 
 def _limit(value: int | None) -> tuple[int, int]:

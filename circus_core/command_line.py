@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -14,6 +14,7 @@ from circus_core.options import WatcherConfig, table
 from circus_core.quick_dataclass import dataclass
 
 SHELL: Final = "/bin/sh"
+_WID: Final = "circus.wid"
 _SOCKETS: Final = "circus.sockets."
 _RLIMITS: Final = "circus.rlimits."
 _ANY: Final = re.compile(
@@ -48,10 +49,19 @@ def build(config: WatcherConfig, wid: int, *, sockets: Mapping[str, int]) -> tup
 
 def names_a_socket(config: WatcherConfig) -> set[str]:
     """Return the names, in lower case, of the sockets that the command line names."""
+    return {name.removeprefix(_SOCKETS) for name in _names(config) if name.startswith(_SOCKETS)}
+
+
+def names_wid(config: WatcherConfig) -> bool:
+    """Return whether the command line names the wid, so that each process has another one."""
+    return _WID in _names(config)
+
+
+def _names(config: WatcherConfig) -> Iterator[str]:
+    """Yield the variables that the command line names."""
     args = (config.args,) if isinstance(config.args, str) else config.args or ()
-    texts = (config.cmd, config.shell_args or "", *args)
-    names = (name for text in texts for name in _compiled(text).names)
-    return {name.removeprefix(_SOCKETS) for name in names if name.startswith(_SOCKETS)}
+    for text in (config.cmd, config.shell_args or "", *args):
+        yield from _compiled(text).names
 
 
 _LookUp = Callable[[str], str | None]
@@ -67,7 +77,7 @@ class _Values:
 
     def get(self, name: str) -> str | None:
         """Return the value of a variable, ``None`` when there is no such. Names are in lower case, but those of env."""
-        if name == "circus.wid":
+        if name == _WID:
             return str(self._wid)
         if name.startswith(ENV):
             return EnvVariables(self._config.env).get(name[len(ENV) :])
@@ -130,7 +140,7 @@ def _compiled(text: str) -> _Compiled:
 
 def _canonical(match: re.Match[str]) -> str:
     if match["wid"] or match["wid_round"]:
-        return "circus.wid"
+        return _WID
     if match["env"]:
         return ENV + match["env"][len("env.") :]
     name = match["dollar"] or match["round"]

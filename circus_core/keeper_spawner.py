@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from circus_core import _orphans
 from circus_core._descriptors import STORED_FROM, duplicate, is_in_reserve
-from circus_core._keeper_messages import Start, explain, failure, specify
+from circus_core._keeper_messages import explain
+from circus_core._keeper_starts import Start, Starts
 from circus_core._lent_pipes import LentPipe, lent_pipes
-from circus_core._programs import explain_launch
-from circus_core.errors import LifecycleError, SpawnError
+from circus_core.errors import LifecycleError
 from circus_core.keeper import exitcodes
 from circus_core.keeper.wire import close_all
 from circus_core.keeper_link import KeeperLink
@@ -24,7 +24,6 @@ from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import ChildRecord, Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ChildId
 
-_SIDE_BY_SIDE: Final = 4  #: children of one batch on their way: the keeper always has the next one at hand
 _SLICE: Final = 20  #: children that are given to another keeper in one turn of the loop
 
 
@@ -60,7 +59,7 @@ class KeeperSpawner:
         self._state: dict[str, bytes] = {}
         self._serial = 0
         self._last = 0
-        self._starts: dict[int, Start] = {}
+        self._starts = Starts(link)
         self._syncs: dict[int, asyncio.Future[None]] = {}
         self._is_open = False
         self._is_home = False  # the keeper has all that we have
@@ -90,9 +89,8 @@ class KeeperSpawner:
 
     async def open(self, on_exits: Callable[[Sequence[Exited]], None]) -> None:
         self._on_exits = on_exits
-        self._turn = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._link.open()
-        self._is_open = self._is_home = True
+        self._is_open = self._is_home = self._starts.are_sent = True
         self._link.send(("attach", self._last))
 
     def suspend(self) -> None:
@@ -102,30 +100,16 @@ class KeeperSpawner:
 
     async def close(self) -> None:
         if self._is_open:
-            self._is_open = self._is_home = False
+            self._is_open = self._is_home = self._starts.are_sent = False
             self._link.send(("end",))
         self._link.close()
         self._let_go()
 
     async def spawn(self, requests: Sequence[SpawnRequest]) -> list[Spawned | SpawnFailure]:
         self._check_open()
-        answers: dict[int, Spawned | SpawnFailure] = {}
-        todo = deque(enumerate(requests))
-
-        async def work() -> None:
-            while todo:
-                n, request = todo.popleft()
-                async with self._turn:
-                    answers[n] = await self._spawn(request)
-
-        if len(requests) == 1:
-            await work()
-        else:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(requests), _SIDE_BY_SIDE)):
-                    group.create_task(work())
-        self._release(answers.values())
-        return [answers[n] for n in range(len(requests))]
+        answers = await self._starts.spawn(requests, self._stored)
+        self._release(answers)
+        return answers
 
     def signal(self, child: ChildId, signum: int) -> bool:
         self._check_open()
@@ -213,59 +197,33 @@ class KeeperSpawner:
 
     # -- spawning -----------------------------------------------------------------------------------------------
 
-    async def _spawn(self, request: SpawnRequest) -> Spawned | SpawnFailure:
-        program = request.executable or next(iter(request.argv), "")
-        try:
-            made = specify(request, self._stored)
-        except SpawnError as exc:
-            return failure(exc)
-        except OSError as exc:
-            return failure(explain_launch(exc, program, request))
-        answer: asyncio.Future[Spawned | SpawnFailure] = asyncio.get_running_loop().create_future()
-        self._serial += 1
-        serial = self._serial
-        start = self._starts[serial] = Start(request, made, answer)
-        try:
-            if self._is_home:
-                self._send_start(serial, start)
-            return await answer
-        except OSError as exc:
-            return failure(explain_launch(exc, program, request))
-        finally:
-            del self._starts[serial]
-            made.close(keeps_readers=start.has_begun)
-
-    def _send_start(self, serial: int, start: Start) -> None:
-        start.sent_at = _orphans.now()
-        self._link.send(("spawn", serial, start.made.spec), start.made.fds)
-
     def _on_spawned(self, fields: Sequence[Any], fds: list[int]) -> None:
-        serial, number, pid, started, has_pidfd = fields
-        start = self._starts.get(serial)
-        if start is None or start.answer.done():
-            close_all(fds)
-        elif has_pidfd and (not fds or is_in_reserve(fds[0])):  # we may open no more: nobody could look after it
-            os.kill(pid, signal.SIGKILL)
-            close_all(fds)
-            program = start.request.executable or start.request.argv[0]
-            start.answer.set_result(failure(explain_launch(OSError(errno.EMFILE, ""), program, start.request)))
-        else:
-            self._begin(start, number, pid, started, fds[0] if fds else -1)
+        left = deque(fds)
+        for serial, number, pid, started, has_pidfd in fields[0]:
+            pidfd = left.popleft() if has_pidfd and left else -1
+            start = self._starts.find(serial)
+            if start is None:
+                close_all([pidfd] if pidfd >= 0 else [])
+            elif has_pidfd and (pidfd < 0 or is_in_reserve(pidfd)):  # we may open no more: nobody could look after it
+                os.kill(pid, signal.SIGKILL)
+                close_all([pidfd] if pidfd >= 0 else [])
+                self._starts.fail(start, OSError(errno.EMFILE, ""))
+            else:
+                self._begin(start, number, pid, started, pidfd)
 
     def _begin(self, start: Start, number: int, pid: int, started: float, pidfd: int) -> None:
         """Note that a child has started, and answer who asked for it."""
         self._last = max(self._last, number)
         pipes = start.made.readers
-        start.has_begun = True
         spawned = Spawned(ChildId(number), pid, started, pipes.get(1), pipes.get(2))
         self._children[spawned.child] = _Child(spawned, start.request.label, pidfd, lent_pipes(pipes))
-        start.answer.set_result(spawned)
+        self._starts.take(start, spawned)
 
     def _on_failed(self, fields: Sequence[Any], _: list[int]) -> None:
         serial, step, number = fields
-        start = self._starts.get(serial)
-        if start is not None and not start.answer.done():
-            start.answer.set_result(explain(step, number, start.request))
+        start = self._starts.find(serial)
+        if start is not None:
+            self._starts.take(start, explain(step, number, start.request))
 
     def _on_synced(self, fields: Sequence[Any], _: list[int]) -> None:
         synced = self._syncs.pop(fields[0], None)
@@ -318,7 +276,7 @@ class KeeperSpawner:
 
     def is_alone(self) -> None:
         """Look after the children without a keeper: it died. What is asked for waits for :meth:`move`."""
-        self._is_home = False
+        self._is_home = self._starts.are_sent = False
         self._alone_at = _orphans.now()
         loop = asyncio.get_running_loop()
         for child in self._children.values():
@@ -350,21 +308,20 @@ class KeeperSpawner:
                 child.is_watched = False
         for serial in self._syncs:
             self._link.send(("sync", serial))
-        for serial, start in list(self._starts.items()):
-            if not start.answer.done():
-                self._send_start(serial, start)
+        self._starts.send_again()
 
     async def _find_starts(self) -> None:
         """Answer those whose children the keeper had started, but could not tell of."""
-        lost = {serial: start for serial, start in self._starts.items() if start.sent_at and not start.answer.done()}
+        lost = self._starts.sent()
         if not lost:
             return
-        wanted = {serial: start.wanted() for serial, start in lost.items()}
+        wanted = {start.serial: start.wanted() for start in lost}
         known = {child.spawned.pid for child in self._children.values()}
-        for serial, found in (await _orphans.find(wanted, known, self._alone_at)).items():
-            self._begin(lost[serial], self._last + 1, found.pid, found.started, found.pidfd)
-        for start in lost.values():
+        found = await _orphans.find(wanted, known, self._alone_at)
+        for start in lost:
             start.sent_at = 0.0
+            if (orphan := found.get(start.serial)) is not None:
+                self._begin(start, self._last + 1, orphan.pid, orphan.started, orphan.pidfd)
 
     def _hand_over(self, child: _Child) -> None:
         pipes = {number: fd for number, pipe in child.pipes.items() if (fd := pipe.duplicate()) is not None}

@@ -184,7 +184,10 @@ def load(cls: type[RecordT], blob: bytes, where: str) -> RecordT:
 
 def dump_label(label: Label) -> str:
     """Return *label* as text."""
-    return json.dumps(encoder(Label)(label), separators=(",", ":"))
+    return _LABEL_ENCODER.encode(encoder(Label)(label))
+
+
+_LABEL_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # made once: thousands are written at once
 
 
 def load_label(text: str) -> Label:

@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     or option, 3 for an error reply.
     """
     gc.set_threshold(_SELDOM)
-    from circus_core.cli._circusctl import main as run
+    from circus_core.cli._circusctl import main as run  # noqa: PLC0415  # after that
 
     return run(argv)
 

@@ -12,7 +12,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Nothing of what is imported goes away: to look through it again and again takes an eighth of the time to start.
     gc.disable()
     try:
-        from circus_core.cli._circusd import main as run
+        from circus_core.cli._circusd import main as run  # noqa: PLC0415  # after that
 
         return run(argv)
     finally:

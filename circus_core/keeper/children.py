@@ -42,14 +42,24 @@ class Child:
         self.exit_code: int | None = None
 
 
+class _Ready:
+    """What is to be a process, with its descriptors."""
+
+    __slots__ = ("pipes", "serial", "spec", "wanted")
+
+    def __init__(self, serial: int, spec: dict[str, Any]) -> None:
+        self.serial = serial
+        self.spec = spec
+        self.wanted: dict[int, int] = {}  #: number in the child to descriptor of ours
+        self.pipes: dict[int, int] = {}  #: 1 or 2 to the read end
+
+
 class _Starting:
     """A process between fork and exec."""
 
-    def __init__(self, serial: int, pid: int, label: str, pipes: dict[int, int], report: int) -> None:
-        self.serial = serial
+    def __init__(self, ready: _Ready, pid: int, report: int) -> None:
+        self.ready = ready
         self.pid = pid
-        self.label = label
-        self.pipes = pipes
         self.report = report
         self.status: int | None = None  #: how it ended, when it already has
 
@@ -59,7 +69,7 @@ class Children:
 
     :param born_nofile: limits of descriptors, soft and hard, that children get
     :param stored: name to descriptor of what may be given to them
-    :param on_spawned: told of a child and the serial of what asked for it
+    :param on_spawned: told of children, each with the serial of what asked for it
     :param on_failed: told of the serial, the step that failed and its errno
     :param on_exits: told of children that ended
     """
@@ -70,7 +80,7 @@ class Children:
         born_nofile: tuple[int, int],
         stored: Callable[[str], int],
         *,
-        on_spawned: Callable[[int, Child], object],
+        on_spawned: Callable[[Sequence[tuple[int, Child]]], object],
         on_failed: Callable[[int, str, int], object],
         on_exits: Callable[[Sequence[Child]], object],
     ) -> None:
@@ -105,22 +115,33 @@ class Children:
             del self._known[number]
             close_all(list(child.pipes.values()))
 
-    def spawn(self, serial: int, spec: dict[str, Any], fds: Sequence[int]) -> None:
-        """Create the process that *spec* describes; *fds* are those that it refers to."""
-        pipes: dict[int, int] = {}
+    def spawn(self, common: dict[str, Any], starts: Sequence[tuple[int, dict[str, Any]]], fds: Sequence[int]) -> None:
+        """Create processes, each of what *common* and its own dictionary describe.
+
+        :param fds: those that they refer to, one after the other
+        """
+        plain: list[_Ready] = []
+        exact: list[_Ready] = []
+        at = 0
+        with ExitStack() as opened:
+            for serial, own in starts:
+                ready = self._prepare(serial, {**common, **own}, fds[at : at + own["passed"]], opened)
+                at += own["passed"]
+                if ready is not None:
+                    (plain if self._is_plain(ready) else exact).append(ready)
+            if plain:
+                self._launch(plain)
+            for ready in exact:
+                self._fork(ready)
+
+    def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> _Ready | None:
+        ready = _Ready(serial, spec)
         try:
-            with ExitStack() as opened:
-                wanted = self._map(spec, fds, pipes, opened)
-                if self._is_plain(spec, wanted):
-                    self._spawned(serial, self._launch(spec, wanted), spec["label"], pipes)
-                else:
-                    self._fork(serial, spec, wanted, pipes, opened)
-        except become.StepError as exc:
-            close_all(list(pipes.values()))
-            self._on_failed(serial, exc.step, exc.number)
+            ready.wanted = self._map(spec, fds, ready.pipes, opened)
         except OSError as exc:
-            close_all(list(pipes.values()))
-            self._on_failed(serial, "launch", exc.errno or become.EINVAL)
+            self._fail(ready, exc)
+            return None
+        return ready
 
     def adopt(self, number: int, facts: dict[str, Any], fds: list[int]) -> None:
         """Take over a child of a keeper that died; *fds* are its pidfd and its pipes."""
@@ -191,72 +212,85 @@ class Children:
         above = 3 if self._born[0] == self._ours[0] else self._born[0]
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above)
 
-    def _is_plain(self, spec: dict[str, Any], wanted: dict[int, int]) -> bool:
+    def _is_plain(self, ready: _Ready) -> bool:
+        spec = ready.spec
         is_exact = spec["limits"] or spec["listen_pid"] or spec["umask"] is not None
         has_credentials = any(spec[name] is not None for name in ("uid", "gid", "groups"))
         soft = self._born[0]
         # The C library refuses a number that it could not open now, also to duplicate from.
-        fits = soft < 0 or soft == self._ours[0] or all(n < soft and fd < soft for n, fd in wanted.items())
+        fits = soft < 0 or soft == self._ours[0] or all(n < soft and fd < soft for n, fd in ready.wanted.items())
         return not (is_exact or has_credentials) and fits
 
-    def _launch(self, spec: dict[str, Any], wanted: dict[int, int]) -> int:
-        """Create a process that needs nothing set that posix_spawn cannot set, or that we can lend it."""
-        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in wanted.items()]
-        if spec["cwd"] is not None:
-            become.enter_cwd(spec)
-        if self._born[0] != self._ours[0]:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self._born[0], self._ours[1]))
+    def _launch(self, plain: Sequence[_Ready]) -> None:
+        """Create processes that need nothing set that posix_spawn cannot set, or that we can lend them."""
+        cwd = plain[0].spec["cwd"]
+        spawn_all = _one_by_one if len(plain) == 1 else _way_to_several()  # before the limit is lent: it may import
+        results: list[int | OSError | become.StepError]
         try:
-            return os.posix_spawn(
-                spec["candidates"][0],
-                spec["argv"],
-                spec["env"],
-                file_actions=actions,
-                setsid=True,
-                setsigmask=(),
-                setsigdef=_RESET,
-            )
+            if cwd is not None:
+                become.enter_cwd(plain[0].spec)
+            if self._born[0] != self._ours[0]:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self._born[0], self._ours[1]))
+            results = [*spawn_all(plain)]
+        except (OSError, become.StepError) as exc:
+            results = [exc for _ in plain]
         finally:
             if self._born[0] != self._ours[0]:
                 resource.setrlimit(resource.RLIMIT_NOFILE, self._ours)
-            if spec["cwd"] is not None:
+            if cwd is not None:
                 os.fchdir(self._home)
+        spawned = []
+        for ready, result in zip(plain, results, strict=True):
+            if isinstance(result, int):
+                spawned.append((ready.serial, self._born_as(result, ready)))
+            else:
+                self._fail(ready, result)
+        if spawned:
+            self._on_spawned(spawned)
 
-    def _fork(
-        self, serial: int, spec: dict[str, Any], wanted: dict[int, int], pipes: dict[int, int], opened: ExitStack
-    ) -> None:
+    def _fork(self, ready: _Ready) -> None:
         """Create a process that sets by itself what has to be exact; how it went is heard of later."""
-        reader, writer = os.pipe()
-        opened.callback(os.close, writer)
-        errors = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, max(wanted, default=2) + 1)
-        opened.callback(os.close, errors)
-        os.set_blocking(reader, False)
-        spec = {**spec, "fds": wanted, "limits": {resource.RLIMIT_NOFILE: self._born, **spec["limits"]}}
-        # What comes before its own handlers are reset must not run ours in it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
         try:
-            pid = os.fork()
-            if pid == 0:
-                _be_child(spec, errors)
-        except OSError:
-            os.close(reader)
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _RESET)
-        starting = self._starting[pid] = _Starting(serial, pid, spec["label"], pipes, reader)
-        self._loop.watch(reader, select.POLLIN, lambda _: self._started(starting))
+            pid, report = self._fork_exact(ready)
+        except OSError as exc:
+            self._fail(ready, exc)
+            return
+        starting = self._starting[pid] = _Starting(ready, pid, report)
+        self._loop.watch(report, select.POLLIN, lambda _: self._started(starting))
         self._loop.at(f"start {pid}", PATIENCE, lambda: self._give_up(starting))
+
+    def _fork_exact(self, ready: _Ready) -> tuple[int, int]:
+        """Return pid, and the descriptor on which it reports."""
+        spec = {**ready.spec, "fds": ready.wanted}
+        spec["limits"] = {resource.RLIMIT_NOFILE: self._born, **spec["limits"]}
+        with ExitStack() as opened:
+            reader, writer = os.pipe()
+            opened.callback(os.close, writer)
+            errors = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, max(ready.wanted, default=2) + 1)
+            opened.callback(os.close, errors)
+            os.set_blocking(reader, False)
+            # What comes before its own handlers are reset must not run ours in it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    _be_child(spec, errors)
+            except OSError:
+                os.close(reader)
+                raise
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _RESET)
+        return pid, reader
 
     def _started(self, starting: _Starting) -> None:
         """Take what a process between fork and exec reports: nothing, when it got there."""
         data = os.read(starting.report, 4096)
         self._forget_start(starting)
         if data:
-            close_all(list(starting.pipes.values()))
-            step, number = marshal.loads(data)
-            self._on_failed(starting.serial, step, number)
+            self._fail(starting.ready, become.StepError(*marshal.loads(data)))
             return
-        child = self._spawned(starting.serial, starting.pid, starting.label, starting.pipes)
+        child = self._born_as(starting.pid, starting.ready)
+        self._on_spawned([(starting.ready.serial, child)])
         if starting.status is not None:
             del self._alive[child.pid]
             child.has_exited, child.exit_code = True, starting.status
@@ -266,8 +300,7 @@ class Children:
         if starting.status is None:
             os.kill(starting.pid, signal.SIGKILL)
         self._forget_start(starting)
-        close_all(list(starting.pipes.values()))
-        self._on_failed(starting.serial, "patience", 110)
+        self._fail(starting.ready, become.StepError("patience", 110))
 
     def _forget_start(self, starting: _Starting) -> None:
         self._loop.ignore(starting.report)
@@ -275,11 +308,15 @@ class Children:
         os.close(starting.report)
         del self._starting[starting.pid]
 
-    def _spawned(self, serial: int, pid: int, label: str, pipes: dict[int, int]) -> Child:
+    def _fail(self, ready: _Ready, error: OSError | become.StepError) -> None:
+        close_all(list(ready.pipes.values()))
+        step, number = (error.step, error.number) if isinstance(error, become.StepError) else ("launch", error.errno)
+        self._on_failed(ready.serial, step, number or become.EINVAL)
+
+    def _born_as(self, pid: int, ready: _Ready) -> Child:
         self._last += 1
-        child = Child(self._last, pid, time.time(), label, pipes)
+        child = Child(self._last, pid, time.time(), ready.spec["label"], ready.pipes)
         self._known[child.number] = self._alive[pid] = child
-        self._on_spawned(serial, child)
         return child
 
     def _adopted_ended(self, child: Child) -> None:
@@ -289,6 +326,38 @@ class Children:
         child.pidfd = -1
         del self._alive[child.pid]
         self._on_exits([child])
+
+
+def _way_to_several() -> Callable[[Sequence[_Ready]], Sequence[int | OSError]]:
+    # Takes 10 ms to import, and a MiB: not before it is of use.
+    from circus_core.keeper import posix_spawn  # noqa: PLC0415
+
+    def spawn_all(plain: Sequence[_Ready]) -> Sequence[int | OSError]:
+        starts = [(ready.spec["candidates"][0], ready.spec["argv"], ready.wanted) for ready in plain]
+        return posix_spawn.spawn_all(starts, plain[0].spec["env"])
+
+    return spawn_all if posix_spawn.is_available(closes_fds=False) else _one_by_one
+
+
+def _one_by_one(plain: Sequence[_Ready]) -> Sequence[int | OSError]:
+    return [_spawn(ready) for ready in plain]
+
+
+def _spawn(ready: _Ready) -> int | OSError:
+    """Return the pid of a process that leads a session of its own, or why there is none."""
+    spec = ready.spec
+    try:
+        return os.posix_spawn(
+            spec["candidates"][0],
+            spec["argv"],
+            spec["env"],
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in ready.wanted.items()],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_RESET,
+        )
+    except OSError as exc:
+        return exc
 
 
 def _be_child(spec: dict[str, Any], errors: int) -> None:

@@ -157,8 +157,8 @@ class Keeper:
         for signum in waiting:
             self._say(arbiter, ("signal", signum))
 
-    def _spawn(self, serial: int, spec: dict[str, Any], fds: list[int]) -> None:
-        self._children.spawn(serial, spec, fds)
+    def _spawn(self, common: dict[str, Any], starts: list[tuple[int, dict[str, Any]]], fds: list[int]) -> None:
+        self._children.spawn(common, starts, fds)
 
     def _adopt(self, number: int, facts: dict[str, Any], fds: list[int]) -> None:
         self._children.adopt(number, facts, fds)
@@ -203,11 +203,15 @@ class Keeper:
 
     # -- what happens -------------------------------------------------------------------------------------------
 
-    def _on_spawned(self, serial: int, child: Child) -> None:
-        pidfd = _pidfd(child)
-        fds = [pidfd] if pidfd >= 0 else []
+    def _on_spawned(self, spawned: Sequence[tuple[int, Child]]) -> None:
+        facts, fds = [], []
+        for serial, child in spawned:
+            pidfd = _pidfd(child)
+            if pidfd >= 0:
+                fds.append(pidfd)
+            facts.append((serial, child.number, child.pid, child.started, pidfd >= 0))
         try:
-            self._tell(("spawned", serial, child.number, child.pid, child.started, pidfd >= 0), fds)
+            self._tell(("spawned", facts), fds)
         finally:
             close_all(fds)
 

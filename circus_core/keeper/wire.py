@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
     from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"CK"
 
 INLINE: Final = 64 * 1024  #: bytes; a longer body goes into a memfd, a datagram cannot hold it
@@ -42,7 +42,7 @@ TO_KEEPER: Final[dict[str, tuple[type, ...]]] = {
     "list_descriptors": (str,),  # the next page, after this name
     "list_states": (str,),  # the next page, after this name
     "attach": (int,),  # from now on tell of ends and signals; no child gets a number up to this one
-    "spawn": (int, dict),  # serial, what to run; the descriptors that it refers to beside
+    "spawn": (dict, list),  # what to run, (serial, what is its own) of each; the descriptors they refer to beside
     "acknowledge": (int,),  # child
     "store": (str, int, str),  # name, number in children, metadata; the descriptor beside
     "drop": (str,),  # name
@@ -64,7 +64,7 @@ TO_ARBITER: Final[dict[str, tuple[type, ...]]] = {
     "children": (list, bool),  # records, whether there are more; pidfds and pipes beside
     "descriptors": (list, bool),  # (name, number, metadata), whether there are more; descriptors beside
     "states": (dict, bool),  # name to blob, whether there are more
-    "spawned": (int, int, int, float, bool),  # serial, child, pid, Unix time, whether its pidfd is beside
+    "spawned": (list,),  # (serial, child, pid, Unix time, whether its pidfd is beside) of each
     "failed": (int, str, int),  # serial, step, errno
     "synced": (int,),  # serial
     "exits": (list,),  # (child, exit code)

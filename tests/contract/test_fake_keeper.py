@@ -52,8 +52,8 @@ def test_it_is_greeted(make: Make) -> None:
         pytest.param(("welcome", 9, {"pid": 1}), "the keeper speaks version 9 of its protocol", id="version"),
         pytest.param(b"CK\x09\0", "version 9 of the keeper's protocol", id="version-of-the-frame"),
         pytest.param(b"hello", "no message of the keeper's protocol", id="junk"),
-        pytest.param(b"CK\x01\0\xff", "no message", id="junk-in-a-frame"),
-        pytest.param(b"CK\x01\x01", "a long message without its body", id="no-body"),
+        pytest.param(b"CK\x02\0\xff", "no message", id="junk-in-a-frame"),
+        pytest.param(b"CK\x02\x01", "a long message without its body", id="no-body"),
         pytest.param(("welcome", "1", {}), "message with wrong fields", id="wrong-field"),
         pytest.param(("hello", 1, []), "unknown message", id="what-only-an-arbiter-says"),
     ],
@@ -90,7 +90,7 @@ def test_what_it_holds_comes_in_pages(make: Make) -> None:
 
 
 def test_why_it_cannot_start_a_process_is_told(make: Make) -> None:
-    _, link = make(spawn=lambda serial, spec: [("failed", serial, "exec", errno.EACCES)])
+    _, link = make(spawn=lambda common, starts: [("failed", starts[0][0], "exec", errno.EACCES)])
     harness = harness_of(link)
 
     assert "ermission denied" in harness.failure(request("sleep", "1")).error
@@ -98,8 +98,8 @@ def test_why_it_cannot_start_a_process_is_told(make: Make) -> None:
 
 
 def test_an_answer_that_comes_twice_counts_once(make: Make) -> None:
-    twice = [("spawned", 1, 7, PID, 1.0, False), ("spawned", 1, 8, PID, 1.0, False), ("failed", 99, "exec", 2)]
-    keeper, link = make(spawn=lambda serial, spec: twice)
+    twice = [("spawned", [(1, number, PID, 1.0, False)]) for number in (7, 8)]
+    keeper, link = make(spawn=lambda common, starts: [*twice, ("failed", 99, "exec", 2)])
     harness = harness_of(link)
 
     (spawned,) = harness.spawn(request("sleep", "1"))
@@ -122,7 +122,7 @@ def test_it_is_answered_while_nothing_else_happens(make: Make) -> None:
     harness.close()
 
 
-@pytest.mark.parametrize("said", [b"junk", b"CK\x01\0("], ids=["junk", "junk-in-a-frame"])
+@pytest.mark.parametrize("said", [b"junk", b"CK\x02\0("], ids=["junk", "junk-in-a-frame"])
 def test_one_that_is_not_understood_is_lost(make: Make, said: bytes) -> None:
     keeper, link = make()
     harness = harness_of(link)

@@ -68,5 +68,5 @@ class FakeKeeper:
             except (ClosedError, OSError):
                 return
 
-    def _spawned(self, serial: int, spec: dict[str, Any]) -> Iterable[Message]:
-        return [("spawned", serial, next(self._numbers), PID, time.time(), False)]
+    def _spawned(self, common: dict[str, Any], starts: list[tuple[int, dict[str, Any]]]) -> Iterable[Message]:
+        return [("spawned", [(serial, next(self._numbers), PID, time.time(), False) for serial, _ in starts])]

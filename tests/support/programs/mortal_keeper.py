@@ -16,16 +16,24 @@ left = [int(count)]
 class Mortal(keeper.Keeper):
     """Lives until then."""
 
-    def _spawn(self, serial, spec, fds):
-        left[0] -= 1
-        if when == "before" and left[0] == 0:
-            os._exit(9)
-        super()._spawn(serial, spec, fds)
+    is_dying = False
 
-    def _on_spawned(self, serial, child):
-        if when == "after" and left[0] <= 0:
+    def _spawn(self, common, starts, fds):
+        if when == "before" and left[0] <= len(starts):
+            self.is_dying = True
+            super()._spawn(common, starts[: left[0] - 1], fds)
             os._exit(9)
-        super()._on_spawned(serial, child)
+        if when == "before":
+            left[0] -= len(starts)
+        super()._spawn(common, starts, fds)
+
+    def _on_spawned(self, spawned):
+        if when == "after":
+            left[0] -= len(spawned)
+            if left[0] <= 0:
+                os._exit(9)
+        if not self.is_dying:
+            super()._on_spawned(spawned)
 
 
 keeper.Keeper = Mortal

@@ -39,10 +39,11 @@ channel.send(("list_children", 0))
 records, _ = wait("children")
 channel.send(("attach", 0))
 if not records:
-    spec = {"candidates": [b"/bin/sleep"], "argv": [b"sleep", b"1000"], "env": {}, "cwd": None, "umask": None}
-    spec |= {"uid": None, "gid": None, "groups": None, "limits": {}, "listen_pid": False, "label": "x"}
-    channel.send(("spawn", 1, spec | {"fds": {}, "pipes": {}, "passed": 0}))
-    _, child, pid, *_ = wait("spawned")
+    spec = {"candidates": [b"/bin/sleep"], "env": {}, "cwd": None, "umask": None}
+    spec |= {"uid": None, "gid": None, "groups": None, "limits": {}, "listen_pid": False}
+    own = {"argv": [b"sleep", b"1000"], "fds": {}, "pipes": {}, "passed": 0, "label": "x"}
+    channel.send(("spawn", spec, [(1, own)]))
+    ((_, child, pid, *_),) = wait("spawned")[0]
 else:
     child, pid = records[0]["child"], records[0]["pid"]
 channel.send(("ready", 0.0))
