@@ -30,6 +30,7 @@ class Publisher:
         self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kept: list[tuple[bytes, bytes]] | None = None
+        self._has_looked = False  # for subscriptions, in this turn of the loop
         self._wanted: tuple[bytes, ...] = ()  # what topics begin with that somebody has subscribed to
 
     def open(self) -> None:
@@ -48,7 +49,10 @@ class Publisher:
         """Send *event* to whoever is subscribed."""
         topic = event.topic.encode()
         if self._kept is None and self._loop is not None:
-            self._receive()  # who has just subscribed gets it
+            if not self._has_looked:  # who has just subscribed gets it
+                self._has_looked = True  # once a turn of the loop: thousands of processes start in few
+                self._receive()
+                self._loop.call_soon(self._look_anew)
             if not topic.startswith(self._wanted):
                 return
         body = json.dumps(event.payload()).encode()
@@ -84,6 +88,9 @@ class Publisher:
         if self._loop is not None:
             # Sending may have eaten the edge that told of a subscription.
             self._loop.call_soon(self._receive)
+
+    def _look_anew(self) -> None:
+        self._has_looked = False
 
     def _receive(self) -> None:
         while self._loop is not None and has_message(self._socket):
