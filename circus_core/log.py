@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import sys
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
-from circus_core._log_config import load
 from circus_core.errors import ConfigError
 
 LEVELS: Final = ("critical", "error", "warning", "info", "debug")
@@ -35,8 +32,10 @@ def configure(level: str = "info", output: str = "-", config: str | None = None,
     :raises ConfigError: it cannot be logged there
     """
     if config and config != "default":
+        from circus_core import _log_config  # noqa: PLC0415  # few have one, and it takes 5 ms of the start
+
         _remove_ours()
-        load(config)
+        _log_config.load(config)
         return
     handler = _handler(output, pid or os.getpid())
     handler.name = _NAME
@@ -134,6 +133,9 @@ def _formatter(time_format: str | None, pid: int) -> logging.Formatter:
 
 
 def _syslog(output: str) -> logging.Handler:
+    import logging.handlers  # noqa: PLC0415  # likewise
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
     parts = urlsplit(output)
     facilities = logging.handlers.SysLogHandler.facility_names
     facility = parts.query.lower() or "user"
