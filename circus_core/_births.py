@@ -22,7 +22,7 @@ from circus_core.services import logger
 from circus_core.spawner import Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ProcessState, Wid
 
-_BATCH: Final = 32  #: spawns between two looks at whether something else is desired by now
+_BATCH: Final = 64  #: spawns between two looks at whether something else is desired by now
 
 
 class _Batch:

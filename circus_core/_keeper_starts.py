@@ -15,7 +15,7 @@ from circus_core.keeper.wire import MOST_FDS
 from circus_core.keeper_link import KeeperLink
 from circus_core.spawner import Spawned, SpawnFailure, SpawnRequest
 
-_TOGETHER: Final = 16  #: children that the keeper is asked for in one message
+_TOGETHER: Final = 32  #: children that the keeper is asked for in one message
 _SIDE_BY_SIDE: Final = 3  #: so many messages on their way: the keeper always has the next one at hand
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import sys
 from collections.abc import Callable
@@ -13,10 +12,8 @@ from circus_core import log
 from circus_core._descriptors import raise_nofile_limit
 from circus_core._upgrades import Upgrader
 from circus_core.cli._next_keeper import NextKeeper
-from circus_core.direct import DirectSpawner
-from circus_core.keeper.arbiters import VARIABLE, Role
-from circus_core.keeper.signals import hold, release
-from circus_core.keeper.start import become_keeper
+from circus_core.cli._split import Keeper
+from circus_core.keeper.arbiters import Role
 from circus_core.keeper_link import KeeperLink
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.notify import Notifier
@@ -62,13 +59,24 @@ class Seat(Protocol):
 
 
 class AloneSeat:
-    """The arbiter is circusd."""
+    """The arbiter is circusd.
+
+    :param born_nofile: limits of descriptors, soft and hard, that children get
+    :param check_delay: seconds between two looks for ends that the kernel does not tell
+    """
 
     upgrader: Upgrader | None = None
 
-    def __init__(self, spawner: DirectSpawner) -> None:
+    def __init__(self, born_nofile: tuple[int, int], *, check_delay: float) -> None:
+        from circus_core.direct import DirectSpawner  # noqa: PLC0415  # with a keeper nobody needs it
+
         self.pid = os.getpid()
-        self.spawner = spawner
+        self.spawner: Spawner = DirectSpawner(
+            closes_fds=False,
+            born_nofile=born_nofile,
+            reaps_strangers=self.pid == 1,
+            check_delay=check_delay,
+        )
 
     def on_signal(self, receive: Callable[[int], object]) -> None:
         """Nobody passes on what comes to us directly."""
@@ -205,47 +213,20 @@ def name_process(name: str) -> None:
         pass
 
 
-def successor() -> Successor | None:
-    """Return the seat that a keeper gives this process, ``None`` when it was started otherwise.
+def successor(channel: int) -> Successor:
+    """Return the seat of an arbiter that a keeper started, and talks to by the descriptor *channel*.
 
     :raises KeeperError: the keeper does not answer
     """
-    number = os.environ.pop(VARIABLE, "")
-    if not number.isdecimal():
-        return None
-    link = KeeperLink(socket.socket(fileno=int(number)), _command())
+    link = KeeperLink(socket.socket(fileno=channel), _command())
     facts = link.greet()
     reason = None if facts["role"] == Role.BESIDE.value else facts["reason"]
     return Successor(link, raise_nofile_limit(), reason=reason)
 
 
-def can_have_keeper() -> bool:
-    """Tell whether this system has what the keeper needs."""
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
-        return False
-    return hasattr(os, "memfd_create") and hasattr(select, "poll")
-
-
-def split(born_nofile: tuple[int, int]) -> KeeperSeat:
-    """Turn this process into the keeper, and return in a child of it that is its first arbiter.
-
-    Call it while there is one thread, and after all that both are to have: limits, umask, working directory.
-    """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    keeper = os.getpid()
-    hold()
-    arbiter = os.fork()
-    if arbiter:
-        ours.close()
-        theirs.set_inheritable(True)
-        soft, hard = born_nofile
-        become_keeper([*map(str, (theirs.fileno(), arbiter, 1, soft, hard)), *sys.argv])
-    release()
-    theirs.close()
-    os.setsid()
-    link = KeeperLink(ours, _command(), keeper)
+def beside(keeper: Keeper, born_nofile: tuple[int, int]) -> KeeperSeat:
+    """Return the seat of the first arbiter."""
+    link = KeeperLink(keeper.sock, _command(), keeper.pid)
     link.introduce()
     return KeeperSeat(link, born_nofile)
 
