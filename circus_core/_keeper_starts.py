@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -15,7 +16,8 @@ from circus_core.keeper.wire import MOST_FDS
 from circus_core.keeper_link import KeeperLink
 from circus_core.spawner import Spawned, SpawnFailure, SpawnRequest
 
-_TOGETHER: Final = 32  #: children that the keeper is asked for in one message
+_TOGETHER: Final = 32  #: children that the keeper is asked for in one message,
+_OF_LIMIT: Final = 64  #: or as many as this share of the descriptors we may open: each needs some while it starts
 _SIDE_BY_SIDE: Final = 3  #: so many messages on their way: the keeper always has the next one at hand
 
 
@@ -98,7 +100,8 @@ class Starts:
         :param stored: names of the descriptors that the keeper holds
         """
         specifier = Specifier(stored)
-        asked = [await self._ask(requests[at : at + _TOGETHER], specifier) for at in range(0, len(requests), _TOGETHER)]
+        size = _together()
+        asked = [await self._ask(requests[at : at + size], specifier) for at in range(0, len(requests), size)]
         results: list[Spawned | SpawnFailure] = []
         for starts, done in asked:
             await done
@@ -175,6 +178,11 @@ class Starts:
                 return
             for start in starts:  # one of the descriptors is not open: that is no reason for the others to fail
                 self._send_together([start], start.made.fds)
+
+
+def _together() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _TOGETHER if soft == resource.RLIM_INFINITY else max(1, min(_TOGETHER, soft // _OF_LIMIT))
 
 
 def _failed(error: OSError, request: SpawnRequest) -> SpawnFailure:

@@ -143,6 +143,12 @@ class Children:
             return None
         return ready
 
+    def abort(self, child: Child) -> None:
+        """End a child that nobody was told of; how it ends is nobody's concern."""
+        del self._known[child.number], self._alive[child.pid]
+        close_all(list(child.pipes.values()))
+        os.kill(child.pid, signal.SIGKILL)
+
     def adopt(self, number: int, facts: dict[str, Any], fds: list[int]) -> None:
         """Take over a child of a keeper that died; *fds* are its pidfd and its pipes."""
         child = Child(number, facts["pid"], facts["started"], facts["label"], {})

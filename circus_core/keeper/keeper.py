@@ -26,6 +26,7 @@ _PAGE_BYTES: Final = 256 * 1024
 _FDS_PAGE: Final = 100
 _LOG: Final = "log"  #: name of the stored descriptor that the keeper logs to
 _NOTIFY: Final = "notify"  #: name of the stored descriptor that leads to the service manager
+_EMFILE: Final = 24
 _STORED_FROM: Final = 16  #: ours are kept above what children have
 
 
@@ -206,7 +207,12 @@ class Keeper:
     def _on_spawned(self, spawned: Sequence[tuple[int, Child]]) -> None:
         facts, fds = [], []
         for serial, child in spawned:
-            pidfd = _pidfd(child)
+            try:
+                pidfd = _pidfd(child)
+            except OSError as exc:  # no more may be open: nobody could look after it
+                self._children.abort(child)
+                self._tell(("failed", serial, "launch", exc.errno or _EMFILE))
+                continue
             if pidfd >= 0:
                 fds.append(pidfd)
             facts.append((serial, child.number, child.pid, child.started, pidfd >= 0))
