@@ -12,6 +12,7 @@ import pytest
 from tests.support import flavour, procs
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
+from tests.support.venvs import Venv, with_circus
 
 pytest_plugins = ["circus_core.testing"]
 
@@ -73,3 +74,10 @@ def daemon(which_circusd: Flavour) -> Iterator[Daemon]:
     daemon = Daemon(which_circusd)
     yield daemon
     daemon.close(check=not daemon.has_failed)
+
+
+@pytest.fixture(scope="session")
+def circus_venv(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment in which pip installed circus, one for all who test at once: copy it before you change it."""
+    folder = tmp_path_factory.getbasetemp()
+    return with_circus(folder.parent if hasattr(request.config, "workerinput") else folder)
