@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -50,6 +51,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         differing = [item for item in items if item.get_closest_marker("differs")]
         items[:] = [item for item in items if item not in differing]
         config.hook.pytest_deselected(items=differing)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make only, not at the thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
