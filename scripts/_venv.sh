@@ -45,7 +45,8 @@ need_program() {
         echo "$0: installing $2" >&2
         { apt-get update -q && apt-get install -q -y --no-install-recommends "$2"; } >&2 || :
     fi
-    command -v "$1" >/dev/null || command -v "${3:-$1}" >/dev/null || echo "$0: tests of $1 are skipped; to run them: sudo apt-get install $2" >&2
+    command -v "$1" >/dev/null || command -v "${3:-$1}" >/dev/null ||
+        echo "$0: tests of $1 are skipped; to run them: sudo apt-get install $2" >&2
 }
 
 # Make .venv unless it is there, works and stands where it was made.
