@@ -35,7 +35,8 @@ need_ensurepip() {
         fail "$1 cannot make a virtual environment; run: sudo apt-get install python$version-venv"
 }
 
-# need_program PROGRAM PACKAGE: have a program that some tests drive; without it they are skipped.
+# need_program PROGRAM PACKAGE [OTHER]: have a program that some tests drive, or another one that they can drive instead;
+# without either they are skipped.
 need_program() {
     if command -v "$1" >/dev/null; then
         return
@@ -44,7 +45,8 @@ need_program() {
         echo "$0: installing $2" >&2
         { apt-get update -q && apt-get install -q -y --no-install-recommends "$2"; } >&2 || :
     fi
-    command -v "$1" >/dev/null || echo "$0: tests of $1 are skipped; to run them: sudo apt-get install $2" >&2
+    command -v "$1" >/dev/null || command -v "${3:-$1}" >/dev/null ||
+        echo "$0: tests of $1 are skipped; to run them: sudo apt-get install $2" >&2
 }
 
 # Make .venv unless it is there, works and stands where it was made.

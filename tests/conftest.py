@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.support import flavour, procs
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
+from tests.support.venvs import Venv, with_circus
 
 pytest_plugins = ["circus_core.testing"]
 
@@ -32,12 +35,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "differs(why): what the published circusd does otherwise, on purpose")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let pytest-rerunfailures ask at once how often a test has failed, which it does before each.
+
+    It counts over a TCP connection and leaves Nagle's algorithm on (16.7): 40 ms for each of thousands of tests.
+    """
+    counter = getattr(getattr(session.config, "failures_db", None), "sock", None)
+    if hasattr(session.config, "workerinput") and counter is not None:
+        counter.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, on the published programs, what is meant to differ."""
     if config.getoption("--circusd") == "oracle":
         differing = [item for item in items if item.get_closest_marker("differs")]
         items[:] = [item for item in items if item not in differing]
         config.hook.pytest_deselected(items=differing)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make only, not at the thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,3 +81,10 @@ def daemon(which_circusd: Flavour) -> Iterator[Daemon]:
     daemon = Daemon(which_circusd)
     yield daemon
     daemon.close(check=not daemon.has_failed)
+
+
+@pytest.fixture(scope="session")
+def circus_venv(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment in which pip installed circus, one for all who test at once: copy it before you change it."""
+    folder = tmp_path_factory.getbasetemp()
+    return with_circus(folder.parent if hasattr(request.config, "workerinput") else folder)

@@ -20,10 +20,8 @@ def files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in found if "__pycache__" not in path.parts}
 
 
-def test_every_file_of_the_packages_is_installed(tmp_path: Path) -> None:
-    venv = Venv(tmp_path / "venv")
-    venv.install_circus()
-    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+def test_every_file_of_the_packages_is_installed(circus_venv: Venv) -> None:
+    (site,) = (circus_venv.python.parents[1] / "lib").glob("python*/site-packages")
     assert files(ROOT) == files(site)
 
 

@@ -67,9 +67,8 @@ class Terminal:
 
 
 @pytest.mark.timeout(300)
-def test_tutorial_on_extensions(tmp_path: Path) -> None:
-    venv = Venv(tmp_path / "venv")
-    venv.install_circus()
+def test_tutorial_on_extensions(circus_venv: Venv, tmp_path: Path) -> None:
+    venv = circus_venv.copy(tmp_path / "venv")
     terminal = Terminal(venv, tmp_path / "extension")
     try:
         for kind, text, name in blocks(PAGE):
@@ -83,15 +82,13 @@ def test_tutorial_on_extensions(tmp_path: Path) -> None:
                     said = terminal.run(line)
                     assert re.fullmatch(as_pattern(output), said), f"{line}: {said}"
         assert terminal.daemon.wait_exit() == 0
-        check_elsewhere(tmp_path, terminal.folder)
+        check_elsewhere(circus_venv.copy(tmp_path / "elsewhere"), terminal.folder)
     finally:
         terminal.daemon.close()
 
 
-def check_elsewhere(tmp_path: Path, folder: Path) -> None:
+def check_elsewhere(venv: Venv, folder: Path) -> None:
     """The wheel is usable in an environment that knows nothing of the folder, and gone after uninstall."""
-    venv = Venv(tmp_path / "elsewhere")
-    venv.install_circus()
     (wheel,) = (folder / "dist").iterdir()
     venv.install_wheel(wheel)
     daemon = Daemon(venv.flavour)

@@ -19,28 +19,26 @@ SAYS_READY = '/bin/sh -c "echo ready to serve $DEMO_GOOD; exec sleep 100"'
 
 
 @pytest.fixture(scope="session")
-def good_venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+def good_venv(circus_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """Has the distribution whose extensions all work."""
-    return made(tmp_path_factory.mktemp("good"), "good")
+    venv = circus_venv.copy(tmp_path_factory.mktemp("good") / "venv")
+    venv.install(DISTRIBUTIONS / "good")
+    return venv
 
 
 @pytest.fixture(scope="session")
-def both_venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+def both_venv(good_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """Has that one, and the one whose extensions are all broken."""
-    return made(tmp_path_factory.mktemp("both"), "good", "broken")
+    venv = good_venv.copy(tmp_path_factory.mktemp("both") / "venv")
+    venv.install(DISTRIBUTIONS / "broken")
+    return venv
 
 
 @pytest.fixture(scope="session")
 def bare_venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """Has circus without any of its extensions."""
-    return made(tmp_path_factory.mktemp("bare"), with_built_ins=False)
-
-
-def made(home: Path, *distributions: str, with_built_ins: bool = True) -> Venv:
-    venv = Venv(home / "venv")
-    venv.install_circus(with_built_ins=with_built_ins)
-    for name in distributions:
-        venv.install(DISTRIBUTIONS / name)
+    venv = Venv(tmp_path_factory.mktemp("bare") / "venv")
+    venv.install_circus(with_built_ins=False)
     return venv
 
 
@@ -206,8 +204,8 @@ def test_without_any_built_in_circusd_runs_watchers_and_says_what_is_missing(sta
     assert daemon.stop() == 0
 
 
-def test_extension_is_gone_after_uninstall(tmp_path: Path) -> None:
-    venv = made(tmp_path, "good")
+def test_extension_is_gone_after_uninstall(good_venv: Venv, tmp_path: Path) -> None:
+    venv = good_venv.copy(tmp_path / "venv")
     stack = Stack(venv)
     try:
         stack.daemon.start(watcher("web", cmd=SAYS_READY), env=stack.env)

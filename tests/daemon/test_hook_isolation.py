@@ -41,23 +41,25 @@ class Figures:
 def measure(daemon: Daemon) -> Figures:
     """Return how long a command takes, and how long until a killed process has a successor: medians."""
     trips = []
-    for _ in range(ROUND_TRIPS):
-        began = time.perf_counter()
-        daemon.call("numprocesses", name="web")
-        trips.append(1000 * (time.perf_counter() - began))
     replacements = []
+    pids = daemon.wait_ready("web", KILLS).values()
     events = daemon.events()
-    (pid,) = daemon.wait_ready("web").values()
-    for _ in range(KILLS):
-        began = time.time()
+    old_at = time.time() + 1.05
+    wait_for(lambda: time.time() > old_at, "the processes to be a second old")
+    for pid in pids:
+        for _ in range(ROUND_TRIPS // KILLS):
+            began = time.perf_counter()
+            daemon.call("numprocesses", name="web")
+            trips.append(1000 * (time.perf_counter() - began))
+        killed = time.time()
         os.kill(pid, signal.SIGKILL)
-        spawned = events.until("watcher.web.spawn")[-1].data
-        replacements.append(1000 * (spawned["time"] - began))
-        # One that lived for less than a second is replaced with a pause.
-        pid = int(spawned["process_pid"])
-        old_at = spawned["time"] + 1.05
-        wait_for(lambda old_at=old_at: time.time() > old_at, "the process to be a second old")
+        replacements.append(1000 * (events.until("watcher.web.spawn")[-1].data["time"] - killed))
     return Figures(statistics.median(trips), sorted(trips)[int(0.99 * len(trips))], statistics.median(replacements))
+
+
+def steady() -> Section:
+    """Return the watcher that is measured: a process for each kill, since a young one is replaced with a pause."""
+    return watcher("web", numprocesses=KILLS, priority=1)
 
 
 def bad_watchers(hook: str) -> Iterator[Section]:
@@ -74,7 +76,7 @@ def without(which_circusd: Flavour) -> Figures:
     """What is so without any hook."""
     daemon = Daemon(which_circusd)
     try:
-        daemon.start(circus(check_delay=0.5), watcher("web"), watcher("dies", cmd="/bin/sh -c 'sleep 0.1'"))
+        daemon.start(circus(check_delay=0.5), steady(), watcher("dies", cmd="/bin/sh -c 'sleep 0.1'"))
         return measure(daemon)
     finally:
         daemon.close()
@@ -85,7 +87,7 @@ def test_hook_that_misbehaves_costs_nobody_else(
     daemon: Daemon, hook: str, without: Figures, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = env("*", PYTHONPATH=PROGRAMS)
-    daemon.start(circus(check_delay=0.5), path, watcher("web", priority=1), *bad_watchers(hook), wait=False)
+    daemon.start(circus(check_delay=0.5), path, steady(), *bad_watchers(hook), wait=False)
     daemon.wait_status("web", "active")
     figures = measure(daemon)
     with capsys.disabled():

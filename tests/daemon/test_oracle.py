@@ -23,6 +23,7 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.differs("runs both by itself")
 
 DRIVER = Path(__file__).parents[1] / "support" / "oracle_driver.py"
+CIRCUSCTL = DRIVER.with_name("oracle_circusctl.py")
 Call = tuple[str, dict[str, Any]]
 #: `circus` is the name of both packages: nothing may lead its programs to ours
 THEIR_ENV = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -181,11 +182,11 @@ def both() -> Iterator[dict[str, Daemon]]:
         daemon.close(check=False)
 
 
-def drive(daemon: Daemon, calls: list[Call]) -> list[dict[str, Any]]:
-    """Return the replies that the published CircusClient gets."""
+def run_there(program: Path, given: Any) -> list[Any]:
+    """Return what *program* prints, run by the Python of the published package."""
     done = subprocess.run(
-        [str(oracle.scripts() / "python"), str(DRIVER)],
-        input=json.dumps({"endpoint": daemon.endpoint, "calls": calls}),
+        [str(oracle.scripts() / "python"), str(program)],
+        input=json.dumps(given),
         env=THEIR_ENV,
         capture_output=True,
         text=True,
@@ -193,9 +194,14 @@ def drive(daemon: Daemon, calls: list[Call]) -> list[dict[str, Any]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    replies = json.loads(done.stdout)
-    assert isinstance(replies, list)
-    return replies
+    printed = json.loads(done.stdout)
+    assert isinstance(printed, list)
+    return printed
+
+
+def drive(daemon: Daemon, calls: list[Call]) -> list[dict[str, Any]]:
+    """Return the replies that the published CircusClient gets."""
+    return run_there(DRIVER, {"endpoint": daemon.endpoint, "calls": calls})
 
 
 def shape(value: Any, path: str = "") -> dict[str, str]:
@@ -299,18 +305,13 @@ def shown(text: str) -> list[str]:
     return [re.sub(r"(#[ :.,/]*)+", "# ", line).strip() for line in lines if line and not line.startswith("__name__")]
 
 
-@pytest.mark.timeout(300)  # eighty programs one after the other
 def test_the_published_circusctl_shows_the_same(both: dict[str, Daemon]) -> None:
     """Its exit codes and lines are the same on both daemons."""
     seen: dict[str, list[tuple[int, list[str]]]] = {}
     for name, daemon in both.items():
-        daemon.flavour = both["theirs"].flavour
-        seen[name] = []
-        for words in WORDS:
-            done = daemon.ctl("--timeout", "15", *words, env=THEIR_ENV)
-            while "already running" in done.stderr:
-                done = daemon.ctl("--timeout", "15", *words, env=THEIR_ENV)
-            seen[name].append((done.returncode, shown(done.stdout)))
+        options = ["--endpoint", daemon.endpoint, "--timeout", "15"]
+        printed = run_there(CIRCUSCTL, [[*options, *words] for words in WORDS])
+        seen[name] = [(code, shown(out)) for code, out in printed]
     found = [
         f"{words}: {theirs} there, {ours} here"
         for words, theirs, ours in zip(WORDS, seen["theirs"], seen["ours"], strict=True)

@@ -12,7 +12,9 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, Playwright, StorageState, expect
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# The shell is the same engine without the windows around the page, and takes a third of the processor time.
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+PROGRAM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
 DESK = (1280, 800)
 PHONE = (390, 844)
 
@@ -96,8 +98,8 @@ class Chromium:
 
     def __init__(self, playwright: Playwright) -> None:
         if PROGRAM is None and not os.environ.get("CI"):
-            pytest.skip("needs a browser: apt-get install chromium")
-        assert PROGRAM is not None, "there is no chromium: apt-get install chromium"
+            pytest.skip("needs a browser: apt-get install chromium-headless-shell")
+        assert PROGRAM is not None, "there is no chromium: apt-get install chromium-headless-shell"
         expect.set_options(timeout=_PATIENCE)
         self._browser = playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
 

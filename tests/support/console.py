@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from circus_web.register import Register, default_folder
 from tests.support.waiting import PATIENCE, wait_for
 
 PROGRAM = str(Path(sys.executable).with_name("circushttpd"))
@@ -183,7 +184,7 @@ class ConsoleServer:
     def logged_in(self) -> Visitor:
         """Return a browser that used a fresh link."""
         visitor = self.visitor()
-        answer = visitor.get(self.new_link().removeprefix(self.url.rstrip("/")))
+        answer = visitor.get(f"/login?token={self._new_token()}")
         assert answer.status == 200, answer.body
         return visitor
 
@@ -194,6 +195,12 @@ class ConsoleServer:
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=self.environ, timeout=60)
         assert done.returncode == 0, done.stderr
         return next(line for line in done.stdout.splitlines() if line.startswith(self.url))
+
+    def _new_token(self) -> str:
+        """Return the token of a fresh link, made here: a ``circusctl`` for each of hundreds of logins takes long."""
+        register = Register(default_folder(self.environ))
+        audience = next(one.audience for one in register.running() if one.url.startswith(self.url))
+        return register.make_token(audience)
 
     def stop(self) -> int:
         """End it as a user does, and return its exit code."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-BROWSERS = ("chromium", "chrome_crashpad")  #: names of processes that tests drive, and no daemon has
+BROWSERS = ("chromium", "chromium-headle", "chrome_crashpad")  #: names of processes that tests drive, and no daemon has
 IS_LINUX = os.path.exists("/proc/self/stat")
 
 

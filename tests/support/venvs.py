@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,10 @@ class Venv:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._count = 0
-        venv.create(home, with_pip=False, symlinks=True)
         self.python = home / "bin" / "python"
+        if self.python.exists():
+            return
+        venv.create(home, with_pip=False, symlinks=True)
         site = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
         ours = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
         Path(site, "below.pth").write_text("\n".join(ours) + "\n")
@@ -33,6 +36,14 @@ class Venv:
     def flavour(self) -> Flavour:
         """Its ``circusd`` and ``circusctl``."""
         return Flavour("venv", (str(self._home / "bin" / "circusd"),), (str(self._home / "bin" / "circusctl"),))
+
+    def copy(self, home: Path) -> Venv:
+        """Return an environment at *home* with all that is installed in this one, as if it had been installed there."""
+        shutil.copytree(self._home, home, symlinks=True, ignore=shutil.ignore_patterns("source-*"))
+        for script in (home / "bin").iterdir():
+            if script.is_file() and not script.is_symlink():
+                script.write_text(script.read_text().replace(str(self._home), str(home)))
+        return Venv(home)
 
     def install(self, source: Path) -> None:
         """Build the distribution in *source* from a copy, and install it with pip."""
@@ -46,7 +57,7 @@ class Venv:
 
         :param with_built_ins: ``False`` leaves out its entry points but the programs
         """
-        source = self._home / "circus-source"
+        source = self._home / "source-of-circus"
         source.mkdir()
         for name in PACKAGES:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -70,6 +81,21 @@ class Venv:
             [sys.executable, "-m", "pip", *options, *words], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"pip {' '.join(words)}: {done.stdout}{done.stderr}"
+
+
+def with_circus(folder: Path) -> Venv:
+    """Return the environment in *folder* that has circus and nothing else, to be copied; made by who comes first."""
+    with open(folder / "circus-venv.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        home = folder / "circus-venv"
+        is_done = folder / "circus-venv.done"
+        if is_done.exists():
+            return Venv(home)
+        shutil.rmtree(home, ignore_errors=True)
+        venv = Venv(home)
+        venv.install_circus()
+        is_done.touch()
+        return venv
 
 
 def _leave_out_built_ins(path: Path) -> None:

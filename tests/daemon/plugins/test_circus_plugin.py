@@ -218,10 +218,9 @@ def test_plugin_for_the_published_package_runs_there_and_here(daemon: Daemon, ru
 
 
 @pytest.fixture(scope="module")
-def venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+def venv(circus_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """Has circus, and a distribution with a plugin."""
-    venv = Venv(tmp_path_factory.mktemp("plugin") / "venv")
-    venv.install_circus()
+    venv = circus_venv.copy(tmp_path_factory.mktemp("plugin") / "venv")
     venv.install(DISTRIBUTIONS / "plugin")
     return venv
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.support.console import ConsoleServer
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
 from tests.support.ini import watcher
+
+Stack = tuple[Daemon, ConsoleServer]
 
 
 @pytest.fixture
@@ -28,9 +31,9 @@ def running(daemon: Daemon, console: ConsoleServer) -> ConsoleServer:
     return console
 
 
-@pytest.fixture(scope="module")
-def shared(which_circusd: Flavour) -> Iterator[tuple[Daemon, ConsoleServer]]:
-    """A daemon with the watcher ``web`` and its console, for tests that change neither."""
+@contextmanager
+def stack(which_circusd: Flavour) -> Iterator[Stack]:
+    """A daemon with the watcher ``web``, and its console."""
     daemon = Daemon(which_circusd)
     console = ConsoleServer(daemon.home, daemon.endpoint)
     try:
@@ -43,12 +46,19 @@ def shared(which_circusd: Flavour) -> Iterator[tuple[Daemon, ConsoleServer]]:
 
 
 @pytest.fixture(scope="module")
-def ours(shared: tuple[Daemon, ConsoleServer]) -> ConsoleServer:
+def shared(which_circusd: Flavour) -> Iterator[Stack]:
+    """A daemon with the watcher ``web`` and its console, for tests that change neither."""
+    with stack(which_circusd) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def ours(shared: Stack) -> ConsoleServer:
     """A console that no test changes."""
     return shared[1]
 
 
 @pytest.fixture(scope="module")
-def untouched(shared: tuple[Daemon, ConsoleServer]) -> Daemon:
+def untouched(shared: Stack) -> Daemon:
     """The daemon behind it."""
     return shared[0]

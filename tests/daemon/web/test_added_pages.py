@@ -54,7 +54,7 @@ def circus_console_pages():
 
 
 @pytest.fixture(scope="module")
-def venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+def venv(circus_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Venv:
     """An environment with Circus and the distribution of the how-to."""
     home = tmp_path_factory.mktemp("added")
     source = home / "source"
@@ -62,8 +62,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Venv:
     for kind, text, name in blocks(PAGE):
         if kind in {"python", "toml"}:
             (source / name).write_text(text)
-    venv = Venv(home / "venv")
-    venv.install_circus()
+    venv = circus_venv.copy(home / "venv")
     venv.install(source)
     return venv
 

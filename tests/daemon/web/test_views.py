@@ -7,11 +7,13 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.daemon.web.conftest import Stack, stack
 from tests.support.console import PROGRAM, Answer, ConsoleServer, Visitor
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
@@ -23,6 +25,37 @@ from tests.support.waiting import wait_for
 def visitor(running: ConsoleServer) -> Visitor:
     """Somebody who is logged in, and connected to the only daemon."""
     return running.logged_in()
+
+
+@pytest.fixture(scope="module")
+def handed_on(which_circusd: Flavour) -> Iterator[Stack]:
+    """A daemon and its console, for tests that change watchers."""
+    with stack(which_circusd) as handed_on:
+        yield handed_on
+
+
+@pytest.fixture
+def lent(handed_on: Stack) -> Daemon:
+    """That daemon, with nothing but a new watcher ``web``."""
+    daemon, _ = handed_on
+    for name in daemon.call("list")["watchers"]:
+        daemon.call("rm", name=name, waiting=True)
+    for sections in ([], [watcher("web")]):  # what stands in the file as before is left as it is
+        daemon.write(*sections)
+        daemon.call("reloadconfig", waiting=True)
+    daemon.wait_status("web", "active")
+    return daemon
+
+
+@pytest.fixture
+def borrower(handed_on: Stack, lent: Daemon) -> Visitor:
+    """Somebody who is logged in to its console, which knows of the new ``web`` already."""
+    _, console = handed_on
+    visitor = console.logged_in()
+    (pid,) = lent.wait_ready("web").values()
+    wait_for(lambda: f"p:{pid}" in visitor.get("/watcher?name=web").body, "the console to know the new process")
+    wait_for(lambda: visitor.get("/").body.count('data-row="w:') == 1, "the console to forget the other watchers")
+    return visitor
 
 
 @pytest.fixture
@@ -47,28 +80,30 @@ def polled(visitor: Visitor, channel: str, since: str = "") -> dict[str, Any]:
 # Watchers
 
 
-def test_index_lists_watchers_with_their_state(daemon: Daemon, visitor: Visitor) -> None:
-    daemon.call("add", name="resting", cmd="sleep 1")
-    page = wait_for(lambda: (p := visitor.get("/")).body.count('data-row="w:') == 2 and p, "both watchers to be listed")
+def test_index_lists_watchers_with_their_state(lent: Daemon, borrower: Visitor) -> None:
+    lent.call("add", name="resting", cmd="sleep 1")
+    page = wait_for(
+        lambda: (p := borrower.get("/")).body.count('data-row="w:') == 2 and p, "both watchers to be listed"
+    )
     assert '<a href="watcher?name=web"' in page.body
     assert re.search(r'aria-checked="true"[^>]*aria-label="web runs"', page.body)
     assert re.search(r'aria-checked="false"[^>]*aria-label="resting runs"', page.body)
 
 
-def test_toggle_stops_and_starts_at_once(daemon: Daemon, visitor: Visitor) -> None:
-    assert visitor.do("stop", name="web").json == {"ok": True, "message": "web stops"}
-    daemon.wait_status("web", "stopped")
-    wait_for(lambda: "is-stopped" in visitor.get("/").body, "the page to show it")
-    visitor.do("start", name="web")
-    daemon.wait_status("web", "active")
-    wait_for(lambda: "is-active" in visitor.get("/").body, "the page to show it")
+def test_toggle_stops_and_starts_at_once(lent: Daemon, borrower: Visitor) -> None:
+    assert borrower.do("stop", name="web").json == {"ok": True, "message": "web stops"}
+    lent.wait_status("web", "stopped")
+    wait_for(lambda: "is-stopped" in borrower.get("/").body, "the page to show it")
+    borrower.do("start", name="web")
+    lent.wait_status("web", "active")
+    wait_for(lambda: "is-active" in borrower.get("/").body, "the page to show it")
 
 
-def test_button_without_scripts_leads_back_with_a_message(visitor: Visitor) -> None:
-    answer = visitor.post("/do", {"button": "do=incr&name=web", "back": "watcher?name=web"})
+def test_button_without_scripts_leads_back_with_a_message(borrower: Visitor) -> None:
+    answer = borrower.post("/do", {"button": "do=incr&name=web", "back": "watcher?name=web"})
     assert (answer.status, answer.headers["Location"]) == (303, "./watcher?name=web")
-    assert "one process more for web" in shown(visitor.get("/watcher?name=web"))
-    assert "one process more for web" not in shown(visitor.get("/watcher?name=web"))
+    assert "one process more for web" in shown(borrower.get("/watcher?name=web"))
+    assert "one process more for web" not in shown(borrower.get("/watcher?name=web"))
 
 
 def test_refused_command_shows_its_reason(guest: Visitor) -> None:
@@ -88,42 +123,42 @@ def test_button_that_makes_no_sense_is_refused(guest: Visitor, form: dict[str, s
     assert answer.json["ok"] is False  # type: ignore[index]
 
 
-def test_processes_are_added_removed_and_ended(daemon: Daemon, visitor: Visitor) -> None:
-    visitor.do("incr", name="web")
-    first, _ = sorted(daemon.wait_ready("web", 2).values())
-    wait_for(lambda: visitor.get("/watcher?name=web").body.count('data-row="p:') == 2, "two processes on the page")
-    visitor.do("kill", name="web", pid=str(first))
-    assert first not in daemon.wait_ready("web", 2, without=first).values()
-    visitor.do("decr", name="web")
-    wait_for(lambda: len(daemon.pids("web")) == 1, "one process to be left")
+def test_processes_are_added_removed_and_ended(lent: Daemon, borrower: Visitor) -> None:
+    borrower.do("incr", name="web")
+    first, _ = sorted(lent.wait_ready("web", 2).values())
+    wait_for(lambda: borrower.get("/watcher?name=web").body.count('data-row="p:') == 2, "two processes on the page")
+    borrower.do("kill", name="web", pid=str(first))
+    assert first not in lent.wait_ready("web", 2, without=first).values()
+    borrower.do("decr", name="web")
+    wait_for(lambda: len(lent.pids("web")) == 1, "one process to be left")
 
 
-def test_signal_is_sent_to_one_process(daemon: Daemon, visitor: Visitor) -> None:
-    pid = daemon.wait_ready("web")[1]
-    visitor.do("signal", name="web", pid=str(pid), signum="KILL")
-    assert daemon.wait_ready("web", without=pid)
-    last = daemon.call("status", name="web", long=True)["watchers"]["web"]["last_exit"]
+def test_signal_is_sent_to_one_process(lent: Daemon, borrower: Visitor) -> None:
+    pid = lent.wait_ready("web")[1]
+    borrower.do("signal", name="web", pid=str(pid), signum="KILL")
+    assert lent.wait_ready("web", without=pid)
+    last = lent.call("status", name="web", long=True)["watchers"]["web"]["last_exit"]
     assert (last["pid"], last["exit_code"]) == (pid, -signal.SIGKILL)
 
 
 @pytest.mark.parametrize("do", ["restart", "reload", "restart-all", "reload-all"])
-def test_restart_and_reload_replace_processes(daemon: Daemon, visitor: Visitor, do: str) -> None:
-    old = daemon.wait_ready("web")[1]
-    assert visitor.do(do, name="web").status == 200
-    assert daemon.wait_ready("web", without=old)
+def test_restart_and_reload_replace_processes(lent: Daemon, borrower: Visitor, do: str) -> None:
+    old = lent.wait_ready("web")[1]
+    assert borrower.do(do, name="web").status == 200
+    assert lent.wait_ready("web", without=old)
 
 
-def test_configuration_is_read_anew(daemon: Daemon, visitor: Visitor) -> None:
-    daemon.write(watcher("web"), watcher("more"))
-    assert visitor.do("reloadconfig").status == 200
-    daemon.wait_status("more", "active")
+def test_configuration_is_read_anew(lent: Daemon, borrower: Visitor) -> None:
+    lent.write(watcher("web"), watcher("more"))
+    assert borrower.do("reloadconfig").status == 200
+    lent.wait_status("more", "active")
 
 
-def test_watcher_is_removed(daemon: Daemon, visitor: Visitor) -> None:
-    visitor.do("rm", name="web")
-    wait_for(lambda: daemon.call("list")["watchers"] == [], "it to be gone")
-    wait_for(lambda: 'data-row="w:web"' not in visitor.get("/").body, "it to be gone from the page")
-    page = visitor.get("/watcher?name=web")
+def test_watcher_is_removed(lent: Daemon, borrower: Visitor) -> None:
+    borrower.do("rm", name="web")
+    wait_for(lambda: lent.call("list")["watchers"] == [], "it to be gone")
+    wait_for(lambda: 'data-row="w:web"' not in borrower.get("/").body, "it to be gone from the page")
+    page = borrower.get("/watcher?name=web")
     assert page.status == 404
     assert "there is no watcher 'web'" in shown(page)
 
@@ -145,18 +180,18 @@ def test_what_is_wrong_stands_first_with_the_reason(daemon: Daemon, console: Con
 # Adding
 
 
-def test_watcher_is_added_and_started(daemon: Daemon, visitor: Visitor) -> None:
+def test_watcher_is_added_and_started(lent: Daemon, borrower: Visitor) -> None:
     form = {
         "name": "new one", "cmd": "sleep", "args": "1000", "numprocesses": "2", "env": "A=1\r\nB=two words",
         "more": "graceful_timeout = 3\r\nrespawn = no", "start": "1",
     }  # fmt: skip
-    answer = visitor.post("/add", form)
+    answer = borrower.post("/add", form)
     assert (answer.status, answer.headers["Location"]) == (303, "./watcher?name=new%20one")
-    daemon.wait_status("new one", "active")
-    options = daemon.call("options", name="new one")["options"]
+    lent.wait_status("new one", "active")
+    options = lent.call("options", name="new one")["options"]
     assert options["env"] == {"A": "1", "B": "two words"}
     assert (options["graceful_timeout"], options["respawn"], options["numprocesses"]) == (3.0, False, 2)
-    assert visitor.get("/watcher?name=new%20one").status == 200
+    assert borrower.get("/watcher?name=new%20one").status == 200
 
 
 @pytest.mark.parametrize(
@@ -192,15 +227,15 @@ def test_options_show_values_with_their_meaning(guest: Visitor) -> None:
     assert "replaces the processes" in shown(page)
 
 
-def test_changed_options_are_set_and_nothing_else(daemon: Daemon, visitor: Visitor) -> None:
-    pid = daemon.wait_ready("web")[1]
+def test_changed_options_are_set_and_nothing_else(lent: Daemon, borrower: Visitor) -> None:
+    pid = lent.wait_ready("web")[1]
     form = {"option:graceful_timeout": "2.5", "option:stop_signal": "INT", "option:numprocesses": "1"}
-    answer = visitor.post("/options?name=web", form)
+    answer = borrower.post("/options?name=web", form)
     assert answer.status == 303
-    assert "changed graceful_timeout, stop_signal" in shown(visitor.get("/options?name=web"))
-    options = daemon.call("options", name="web")["options"]
+    assert "changed graceful_timeout, stop_signal" in shown(borrower.get("/options?name=web"))
+    options = lent.call("options", name="web")["options"]
     assert (options["graceful_timeout"], options["stop_signal"]) == (2.5, signal.SIGINT)
-    assert daemon.pids("web") == [pid]
+    assert lent.pids("web") == [pid]
 
 
 def test_wrong_option_is_shown_where_it_is_and_nothing_is_set(untouched: Daemon, guest: Visitor) -> None:
@@ -284,26 +319,26 @@ def test_output_that_is_not_kept_says_how_to_keep_it(daemon: Daemon, console: Co
 # Live data without a WebSocket
 
 
-def test_poll_tells_what_changed_since(daemon: Daemon, visitor: Visitor) -> None:
-    first = polled(visitor, "index:")
+def test_poll_tells_what_changed_since(lent: Daemon, borrower: Visitor) -> None:
+    first = polled(borrower, "index:")
     assert first["whole"] and first["up"]
     assert [row[1] for row in first["rows"]] == ["w:web"]
-    daemon.call("stop", name="web", waiting=True)
-    told = wait_for(lambda: (m := polled(visitor, "index:", first["v"])).get("rows") and m, "the change to be told")
+    lent.call("stop", name="web", waiting=True)
+    told = wait_for(lambda: (m := polled(borrower, "index:", first["v"])).get("rows") and m, "the change to be told")
     assert "whole" not in told
     assert "is-stopped" in told["rows"][0][2]
 
 
-def test_poll_tells_of_processes_that_come_and_go(daemon: Daemon, visitor: Visitor) -> None:
-    first = polled(visitor, "watcher:web")
-    pid = daemon.pids("web")[0]
-    daemon.call("kill", name="web", pid=pid, waiting=True)
+def test_poll_tells_of_processes_that_come_and_go(lent: Daemon, borrower: Visitor) -> None:
+    first = polled(borrower, "watcher:web")
+    pid = lent.pids("web")[0]
+    lent.call("kill", name="web", pid=pid, waiting=True)
     gone: list[str] = []
     came: list[str] = []
 
     def told() -> bool:
         # The end of the one and the start of the other may come in one reply or in two.
-        message = polled(visitor, "watcher:web", first["v"])
+        message = polled(borrower, "watcher:web", first["v"])
         gone.extend(message.get("gone", ()))
         came.extend(row[1] for row in message.get("rows", ()) if row[1].startswith("p:"))
         return bool(gone and came)
@@ -346,11 +381,11 @@ def test_history_goes_on_when_the_page_is_loaded_again(guest: Visitor) -> None:
 # Connecting
 
 
-def test_disconnected_visitor_is_led_to_the_connect_page(visitor: Visitor) -> None:
-    assert visitor.post("/disconnect", {}).headers["Location"] == "./connect"
-    answer = visitor.get("/")
+def test_disconnected_visitor_is_led_to_the_connect_page(borrower: Visitor) -> None:
+    assert borrower.post("/disconnect", {}).headers["Location"] == "./connect"
+    answer = borrower.get("/")
     assert (answer.status, answer.headers["Location"]) == (303, "./connect")
-    assert visitor.get("/poll?since={}", headers={"Accept": "application/json"}).status == 409
+    assert borrower.get("/poll?since={}", headers={"Accept": "application/json"}).status == 409
 
 
 def test_one_of_several_daemons_is_chosen(daemon: Daemon, console: ConsoleServer, which_circusd: Flavour) -> None:
