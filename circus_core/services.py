@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -36,10 +37,10 @@ class Children:
         self._early: dict[ChildId, Exited] = {}
 
     def claim(self, child: ChildId, on_exit: Callable[[Exited], None]) -> None:
-        """Have *on_exit* called when the child ended, at once when it has."""
+        """Have *on_exit* called when the child ended; soon when it has, so that it counts as started first."""
         exited = self._early.pop(child, None)
         if exited is not None:
-            on_exit(exited)
+            asyncio.get_running_loop().call_soon(on_exit, exited)
         else:
             self._owners[child] = on_exit
 
