@@ -80,11 +80,13 @@ class Births:
         """Ask for processes; ``None`` when a hook says that the watcher cannot go on."""
         actual = self._actual
         batch = _Batch(desired)
-        requests = Requests(actual.config, actual.services, batch.cleanup)
+        requests: Requests | None = None
         for wid in wids:
             if not await actual.may_go_on("before_spawn"):
                 actual.fail(actual.hooks.verdict("before_spawn"))
                 return None
+            # The hook may have changed options.
+            requests = requests or Requests(actual.config, actual.services, batch.cleanup)
             request = self._request(wid, desired, requests)
             if request is not None:
                 label = self._label(wid, desired)
