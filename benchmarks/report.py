@@ -97,10 +97,9 @@ def figure(value: float) -> str:
 
 
 def cell(samples: list[float]) -> str:
-    """Return median and range."""
-    if len(samples) == 1:
-        return figure(samples[0])
-    return f"{figure(statistics.median(samples))} ({figure(min(samples))}-{figure(max(samples))})"
+    """Return median, range and how many samples that is of."""
+    span = f" ({figure(min(samples))}-{figure(max(samples))})" if len(samples) > 1 else ""
+    return f"{figure(statistics.median(samples))}{span} [{len(samples)}]"
 
 
 def ratio(row: Mapping[str, list[float]], peer: str, others: Iterable[str]) -> float | None:
