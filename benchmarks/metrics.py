@@ -20,7 +20,7 @@ class Metric:
 
     Those with an equal daemon share it, in their order here: what disturbs the next ones comes last.
 
-    :param rows: row name to unit; a row holds the samples of one figure, of which less is better
+    :param rows: row name to unit; a row holds the samples of one figure, of which less is better, except MB/s
     :param daemon: runs what is measured
     :param applies: whether a peer can be measured
     :param repeats: how often, unless the user says so

@@ -26,6 +26,13 @@ def test_ratios_are_to_the_best_peer_that_is_one() -> None:
     assert lines[2] == "| cold, ms | 3 (2-4) [3] | 6 [1] | 1.5 [1] | 0.50 | 2.00 |"
 
 
+def test_the_best_throughput_is_the_highest() -> None:
+    made = report(flood={"ours": [800.0], "s6": [100.0], "runit": [400.0]})
+    made.units["flood"] = "MB/s"
+    assert made.as_json()["rows"]["flood"]["to_best_peer"] == {"ours": 2.0}
+    assert "| 2.00 |" in made.table()
+
+
 def test_what_nobody_measured_is_left_empty() -> None:
     lines = report(a={"ours": [1.0]}, b={"s6": [2.0]}).table().splitlines()
     assert lines[2:] == ["| a, ms | 1 [1] |  |  |", "| b, ms |  | 2 [1] |  |"]
