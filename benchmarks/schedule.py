@@ -21,7 +21,7 @@ class Turn:
 
 
 class Costs:
-    """The seconds that daemons and metrics took; what nobody knows yet of a peer is as of others."""
+    """The seconds that daemons and metrics took; what is not known yet is as of other peers, or as anything else."""
 
     def __init__(self) -> None:
         self._known: dict[object, dict[str, list[float]]] = {}
@@ -33,10 +33,14 @@ class Costs:
         """Return the mean of what it took."""
         peers = self._known.get(what, {})
         took = peers.get(peer) or [seconds for each in peers.values() for seconds in each]
+        took = took or [seconds for each in self._known.values() for one in each.values() for seconds in one]
         return statistics.mean(took) if took else 0.0
 
     def are_known(self, what: object, peer: str) -> bool:
         return peer in self._known.get(what, {})
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
 
 
 class Schedule:
@@ -84,10 +88,13 @@ class Schedule:
 
     @property
     def seconds_left(self) -> float | None:
-        """What the turns ahead will take; at most what is allowed, or ``None``, while that is not known of all."""
-        if all(self.costs.are_known(metric.name, turn.peer.name) for turn in self._ahead for metric in turn.metrics):
-            return sum(self._cost(turn) for turn in self._ahead)
-        return self._time_left()
+        """What the turns ahead will take; a guess in the first repeat, ``None`` when there is nothing to guess from."""
+        allowed = self._time_left()
+        if not self.costs:
+            return allowed
+        ahead = sum(self._cost(turn) for turn in self._ahead)
+        are_known = all(self.costs.are_known(m.name, turn.peer.name) for turn in self._ahead for m in turn.metrics)
+        return ahead if are_known or allowed is None else min(ahead, allowed)
 
     def _time_left(self) -> float | None:
         return None if self._seconds is None else max(0.0, self._seconds - (self._clock() - self._started))

@@ -49,6 +49,7 @@ def performed(schedule: Schedule, now: list[float] | None = None) -> list[tuple[
     turns = []
     for turn in schedule:
         turns.append((turn.repeat, turn.peer.name, " ".join(each.name for each in turn.metrics)))
+        schedule.costs.add(turn.metrics[0].daemon, turn.peer.name, 0.0)
         for each in turn.metrics:
             schedule.costs.add(each.name, turn.peer.name, SECONDS[turn.peer.name])
             if now:
@@ -95,6 +96,7 @@ def test_a_cheap_metric_is_repeated_without_a_costly_one_on_the_same_daemon() ->
     repeats = []
     for turn in schedule:
         repeats.append(" ".join(each.name for each in turn.metrics))
+        schedule.costs.add(turn.metrics[0].daemon, "slow", 0.0)
         for each in turn.metrics:
             took = 1.0 if each.name == "cheap" else 60.0
             schedule.costs.add(each.name, "slow", took)
@@ -102,14 +104,25 @@ def test_a_cheap_metric_is_repeated_without_a_costly_one_on_the_same_daemon() ->
     assert repeats == ["cheap costly", "cheap", "cheap"]
 
 
-def test_time_left_is_what_is_allowed_until_all_is_known() -> None:
+def test_time_left_is_what_is_allowed_until_something_is_known() -> None:
     schedule = Schedule([metric("a")], [OURS], seconds=300.0, clock=lambda: 0.0)
     turns = iter(schedule)
     next(turns)
     assert (schedule.seconds_left, schedule.number, schedule.most) == (300.0, 1, 3)
+    schedule.costs.add(Plain(1), "ours", 5.0)
     schedule.costs.add("a", "ours", 10.0)
     next(turns)
-    assert (schedule.seconds_left, schedule.number, schedule.most) == (20.0, 2, 3)
+    assert (schedule.seconds_left, schedule.number, schedule.most) == (30.0, 2, 3)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(None, 240.0), (50.0, 50.0)], ids=["without a limit", "with one"])
+def test_time_left_of_what_is_not_known_is_a_guess(seconds: float | None, left: float) -> None:
+    schedule = Schedule([metric("a")], PEERS, seconds=seconds, repeats=2, clock=lambda: 0.0)
+    turns = iter(schedule)
+    next(turns)
+    schedule.costs.add(Plain(1), "ours", 20.0)
+    schedule.costs.add("a", "ours", 20.0)
+    assert schedule.seconds_left == left
 
 
 def turn(started: list[int], *measures: Callable[[Running], dict[str, list[float]]]) -> Turn:
