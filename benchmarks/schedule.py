@@ -46,7 +46,7 @@ class Costs:
 class Schedule:
     """Everybody's turns: all in the first repeat, then as many as fit in the time.
 
-    Ours are due in every repeat; of the others those that take long stay out of some, but for the first.
+    The first of ours is due in every repeat; of the others those that take long stay out of some, but for the first.
 
     ``number`` is that of the present turn, from 1; ``costs`` are to be told by who performs turns.
 
@@ -120,7 +120,7 @@ class Schedule:
                 kept[number] = {metric.name for metric in turn.metrics}
                 seconds -= self._cost(turn)
         others = [(n, turn, metric) for n, turn in enumerate(wanted) if n not in kept for metric in turn.metrics]
-        others.sort(key=lambda each: self.costs.of(each[2].name, each[1].peer.name) * (1 + each[1].repeat))
+        others.sort(key=lambda each: self._part(each[1], each[2]) * (1 + each[1].repeat))
         for number, turn, metric in others:
             cost = self.costs.of(metric.name, turn.peer.name)
             cost += 0 if number in kept else self.costs.of(metric.daemon, turn.peer.name)
@@ -133,13 +133,18 @@ class Schedule:
             if number in kept
         ]
 
+    def _part(self, turn: Turn, metric: Metric) -> float:
+        """Return what a metric costs with its part of the daemon."""
+        name = turn.peer.name
+        return self.costs.of(metric.name, name) + self.costs.of(metric.daemon, name) / len(turn.metrics)
+
     def _cost(self, turn: Turn) -> float:
         parts = (turn.metrics[0].daemon, *(metric.name for metric in turn.metrics))
         return sum(self.costs.of(part, turn.peer.name) for part in parts)
 
 
 def _is_due(turn: Turn) -> bool:
-    return turn.repeat == 0 or turn.peer.name in OURS
+    return turn.repeat == 0 or turn.peer.name == OURS[0]
 
 
 def _grouped(chosen: Sequence[Metric]) -> list[list[Metric]]:
