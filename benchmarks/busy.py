@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from benchmarks.peers import NAME, Circus, Peer
@@ -19,20 +19,26 @@ LONG = 120.0  #: seconds
 Samples = dict[str, list[float]]
 
 
-def busy(peer: Peer) -> Samples:
-    """Return the 99th percentile of ``status`` round trips while each of these goes on."""
+def stopped(peer: Peer) -> AbstractContextManager[Running]:
+    """Run a circus whose processes are not started yet."""
     assert isinstance(peer, Circus)
+    return running(peer.stopped(), COUNT, awaits=0)
+
+
+def busy(run: Running) -> Samples:
+    """Return the 99th percentile of ``status`` round trips while each of these goes on."""
     found: Samples = {}
-    with running(peer.stopped(), COUNT, awaits=0) as run, peer.connected(run.home) as ask:
+    with run.circus.connected(run.home) as ask:
 
         def note(what: str, act: Callable[[], object], done: Callable[[], object]) -> None:
+            if found:
+                time.sleep(1.5)  # old enough not to be paced
             with _asked(run.home) as took:
                 began = time.monotonic()
                 act()
                 done()
                 ended = time.monotonic()
             found[f"status while {COUNT} {what}, p99"] = [_p99(took, began, ended)]
-            time.sleep(1.5)  # old enough not to be paced
 
         note("start", lambda: ask("start", name=NAME), lambda: _began(run))
         pids = sorted(run.children.pids)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,15 @@ class Seen:
         }
 
 
-def console(peer: Peer) -> Samples:
-    """Open the page of a watcher of 1000 processes whose figures all change every second, and leave it open."""
+def with_place_for_statistics(peer: Peer) -> AbstractContextManager[Running]:
+    """Run a circus for which we publish statistics."""
     assert isinstance(peer, Circus)
+    return running(peer.with_place_for_statistics(), COUNT)
+
+
+def console(run: Running) -> Samples:
+    """Open the page of a watcher of 1000 processes whose figures all change every second, and leave it open."""
     with (
-        running(peer.with_place_for_statistics(), COUNT) as run,
         _published(run),
         _console(run) as (link, pid),
         browser() as address,

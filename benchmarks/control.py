@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from benchmarks.peers import NAME, Circus, Peer
-from benchmarks.running import Failed, Running, running
+from benchmarks.peers import NAME
+from benchmarks.running import Failed, Running, round_trips
 
 MANY = 1000
 SOME = 100
 ASKED = 100  #: times, or until ASKING is over
-ASKING = 5.0  #: seconds
+ASKING = 3.0  #: seconds
 STOPPING = 60.0  #: seconds
 
 Samples = dict[str, list[float]]
@@ -24,51 +24,41 @@ Samples = dict[str, list[float]]
 def asked(run: Running, count: int) -> float:
     """Return the milliseconds that the pids of all processes take on an open connection."""
     run.wait_until_answering()
-    took: list[float] = []
     with run.peer.listing(run.home, count) as pids:
         assert pids is not None
         pids()
-        limit = time.monotonic() + ASKING
-        while len(took) < ASKED and (not took or time.monotonic() < limit):
-            before = time.perf_counter()
-            pids()
-            took.append(1000 * (time.perf_counter() - before))
-    return statistics.median(took)
+        return statistics.median(round_trips(pids, most=ASKED, seconds=ASKING))
 
 
-def listing(peer: Peer) -> Samples:
+def listing(run: Running) -> Samples:
     """Return what it takes to know all pids."""
-    with running(peer, MANY) as run:
-        return {f"list of {MANY}": [asked(run, MANY)]}
+    run.wait_until_old()
+    return {f"list of {MANY}": [asked(run, MANY)]}
 
 
-def increase(peer: Peer) -> Samples:
+def increase(run: Running) -> Samples:
     """Return what 100 more processes take, from the command to the last of them running."""
-    assert isinstance(peer, Circus)
-    with running(peer, SOME) as run:
-        run.wait_until_answering()
-        with peer.connected(run.home) as ask:
-            sent = time.monotonic()
-            ask("incr", name=NAME, nb=SOME)
-            return {f"incr by {SOME}": [run.began_since(sent, SOME)]}
+    run.wait_until_answering()
+    with run.circus.connected(run.home) as ask:
+        sent = time.monotonic()
+        ask("incr", name=NAME, nb=SOME)
+        return {f"incr by {SOME}": [run.began_since(sent, SOME)]}
 
 
-def restart(peer: Peer) -> Samples:
+def restart(run: Running) -> Samples:
     """Return what a restart of 100 processes takes, from the command to the last new one running."""
-    with running(peer, SOME) as run:
-        run.wait_until_answering()
-        run.wait_until_old()
-        with peer.restarting(run.home) as again:
-            sent = time.monotonic()
-            again()
-            return {f"restart of {SOME}": [run.began_since(sent, SOME)]}
+    run.wait_until_answering()
+    run.wait_until_old()
+    with run.peer.restarting(run.home) as again:
+        sent = time.monotonic()
+        again()
+        return {f"restart of {SOME}": [run.began_since(sent, SOME)]}
 
 
-def stop(peer: Peer) -> Samples:
+def stop(run: Running) -> Samples:
     """Return what the end of a daemon with 1000 processes takes."""
-    with running(peer, MANY) as run:
-        time.sleep(1.0)
-        return {f"stop of {MANY} and exit": [stopped(run)]}
+    run.wait_until_old()
+    return {f"stop of {MANY} and exit": [stopped(run)]}
 
 
 def stopped(run: Running) -> float:

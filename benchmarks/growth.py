@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import statistics
 import time
-from pathlib import Path
 
 from benchmarks.control import asked, stopped
-from benchmarks.peers import NAME, Circus, Peer
-from benchmarks.running import Failed, running
+from benchmarks.running import Running, round_trips
+from benchmarks.sampling import figures_asked
 
 COUNTS = (100, 1000, 3000, 10_000)
 KILLED = 10  #: one after the other
 ROUNDS = 200
+ASKING = 60.0  #: seconds
 
 Samples = dict[str, list[float]]
 ROWS = {
@@ -34,49 +32,25 @@ def rows(count: int) -> dict[str, str]:
     return {f"{name}, {count}": unit for name, unit in ROWS.items()}
 
 
-def growth(count: int, peer: Peer) -> Samples:
-    """Return every figure of one daemon with *count* processes."""
-    assert isinstance(peer, Circus)
-    found = {}
-    with running(peer, count) as run:
-        found["cold start"] = 1000 * (max(child.at for child in run.began) - run.started)
-        run.wait_until_answering()
-        run.wait_until_old(2.0)
-        found["memory"] = run.memory()
-        found["status"] = _round_trip(peer, run.home)
-        found["list"] = asked(run, count)
-        with peer.connected(run.home) as ask:
-            took = []
-            for _ in range(3):
-                before = time.perf_counter()
-                info = ask("stats", name=NAME)["info"]
-                took.append(1000 * (time.perf_counter() - before))
-                if len(info) != count:
-                    raise Failed(f"{peer.name}: {len(info)} processes in the reply")
-        found["stats"] = statistics.median(took)
-        pids = [child.pid for child in run.began]
-        took = []
-        for pid in pids[:KILLED]:
-            took.append(run.replaced([pid]))
-            time.sleep(0.02)
-        found["replacement"] = statistics.median(took)
-        time.sleep(1.5)
-        alive = sorted(run.children.pids - set(pids[:KILLED]))
-        killed = time.monotonic()
-        for pid in alive:
-            os.kill(pid, signal.SIGKILL)
-        found["all killed at once"] = run.began_since(killed, count, 120)
-        time.sleep(1.5)
-        found["stop"] = stopped(run)
-    return {f"{name}, {count}": [value] for name, value in found.items()}
-
-
-def _round_trip(peer: Peer, home: Path) -> float:
+def growth(run: Running) -> Samples:
+    """Return every figure of one daemon, whatever the number of its processes."""
+    count = len(run.began)
+    found = {"cold start": 1000 * (max(child.at for child in run.began) - run.started)}
+    run.wait_until_answering()
+    run.wait_until_old(2.0)
+    found["memory"] = run.memory()
+    with run.circus.asking(run.home) as ask:
+        found["status"] = statistics.median(round_trips(ask, most=ROUNDS, seconds=ASKING))
+    found["list"] = asked(run, count)
+    found["stats"] = figures_asked(run, count, 3)
+    pids = [child.pid for child in run.began]
     took = []
-    with peer.asking(home) as ask:
-        assert ask is not None
-        for _ in range(ROUNDS):
-            before = time.perf_counter()
-            ask()
-            took.append(1000 * (time.perf_counter() - before))
-    return statistics.median(took)
+    for pid in pids[:KILLED]:
+        took.append(run.replaced([pid]))
+        time.sleep(0.02)
+    found["replacement"] = statistics.median(took)
+    time.sleep(1.5)
+    found["all killed at once"] = run.replaced(sorted(run.children.pids - set(pids[:KILLED])), 120)
+    time.sleep(1.5)
+    found["stop"] = stopped(run)
+    return {f"{name}, {count}": [value] for name, value in found.items()}

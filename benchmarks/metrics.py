@@ -1,143 +1,40 @@
-"""What is measured. Each metric runs one daemon once and returns its samples, row by row."""
+"""What is measured. Each metric looks at one daemon once and returns its samples, row by row."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import statistics
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import growth
-from benchmarks.busy import busy
-from benchmarks.console import console
-from benchmarks.control import increase, listing, restart, stop
-from benchmarks.flood import crowd, flood, meanwhile
+from benchmarks import busy, console, control, flood, growth, sampling, supervision
 from benchmarks.peers import OURS, Circus, Peer
-from benchmarks.running import Failed, Running, cpu_and_turns, running
-from benchmarks.sampling import all_figures, sampling
-from tests.support import procs
+from benchmarks.running import Plain, Running
 
 Samples = dict[str, list[float]]
-SETTLING_TIME = 6.0  # by then every daemon has done what follows a start
-IDLE_TIME = 20.0
 
 
 @dataclass(frozen=True)
 class Metric:
     """One thing to measure.
 
-    :param rows: row name to unit; a row holds the samples of one figure, of which less is better
+    Those with an equal daemon share it, in their order here: what disturbs the next ones comes last.
+
+    :param rows: row name to unit; a row holds the samples of one figure, of which less is better, except MB/s
+    :param daemon: runs what is measured
     :param applies: whether a peer can be measured
-    :param most: repeats that are worth their time; the runner makes no more
+    :param repeats: how often, unless the user says so
     :param is_extra: left out unless it is named
     """
 
     name: str
     doc: str
     rows: dict[str, str]
-    measure: Callable[[Peer], Samples]
+    daemon: Callable[[Peer], AbstractContextManager[Running]]
+    measure: Callable[[Running], Samples]
     applies: Callable[[Peer], bool] = lambda peer: True
-    most: int = 1000
+    repeats: int = 3
     is_extra: bool = False
-
-
-def cold_start(count: int, peer: Peer) -> Samples:
-    with running(peer, count) as run:
-        return {f"cold start of {count}": [1000 * (max(child.at for child in run.began) - run.started)]}
-
-
-def replacement(peer: Peer) -> Samples:
-    """Kill processes one after the other; each is old enough not to be paced."""
-    with running(peer, 40) as run:
-        victims = [child.pid for child in run.began]
-        run.wait_until_old()
-        took: list[float] = []
-        limit = time.monotonic() + 25
-        for pid in victims:
-            took.append(run.replaced([pid]))
-            if time.monotonic() > limit:
-                break
-            time.sleep(random.uniform(0.01, max(0.02, took[-1] / 1000)))  # not in step with a daemon that polls
-    took.sort()
-    p95 = took[min(len(took) - 1, int(0.95 * len(took)))]
-    return {"replacement, median": [statistics.median(took)], "replacement, p95": [p95]}
-
-
-def mass_replacement(peer: Peer) -> Samples:
-    with running(peer, 200) as run:
-        run.wait_until_old()
-        return {"200 killed at once": [run.replaced([child.pid for child in run.began])]}
-
-
-def status_round_trip(count: int, peer: Peer) -> Samples:
-    took: list[float] = []
-    with running(peer, count) as run, _answering(run) as ask:
-        for _ in range(20):
-            ask()
-        limit = time.monotonic() + 5
-        while len(took) < 500 and time.monotonic() < limit:
-            before = time.perf_counter()
-            ask()
-            took.append(1000 * (time.perf_counter() - before))
-    return {f"status round trip, {count}": [statistics.median(took)]}
-
-
-@contextmanager
-def _answering(run: Running) -> Iterator[Callable[[], object]]:
-    run.wait_until_answering()
-    with run.peer.asking(run.home) as ask:
-        assert ask is not None
-        yield ask
-
-
-def whole_status(peer: Peer) -> Samples:
-    took = []
-    with running(peer, 10) as run:
-        run.wait_until_answering()
-        command = peer.status_command(run.home)
-        assert command is not None
-        for _ in range(6):
-            before = time.perf_counter()
-            # Without a limit: with one, Python looks every 50 ms whether it has ended.
-            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-            took.append(1000 * (time.perf_counter() - before))
-    return {"status command": [statistics.median(took[1:])]}
-
-
-def resident(peer: Peer) -> Samples:
-    with running(peer, 1000) as run:
-        time.sleep(SETTLING_TIME)
-        pids = run.daemon_pids()
-        memory = run.memory()
-        before = cpu_and_turns(pids)
-        time.sleep(IDLE_TIME)
-        after = cpu_and_turns(pids)
-    return {
-        "memory with 1000": [memory],
-        "idle CPU of 20 s": [after[0] - before[0]],
-        "idle wake-ups in 20 s": [after[1] - before[1]],
-    }
-
-
-def takeover(peer: Peer) -> Samples:
-    """Kill the arbiter of 1000 processes, and ask until another one answers."""
-    with running(peer, 1000) as run:
-        run.wait_until_answering()
-        (arbiter,) = run.daemon_pids()[1:]
-        killed = time.monotonic()
-        os.kill(arbiter, signal.SIGKILL)
-        run.wait_until_answering()
-        answered = 1000 * (time.monotonic() - killed)
-        lost = sum(not procs.is_alive(child.pid) for child in run.began)
-    if lost:
-        raise Failed(f"{peer.name}: {lost} processes did not outlive the arbiter")
-    return {"take-over of 1000": [answered]}
 
 
 def _has(*names: str) -> Callable[[Peer], bool]:
@@ -163,7 +60,9 @@ ALL = [
             f"cold-{count}",
             f"execution of the daemon to the last of {count} processes running",
             {f"cold start of {count}": "ms"},
-            partial(cold_start, count),
+            Plain(count),
+            supervision.cold_start,
+            repeats=5,
         )
         for count in (1, 100, 1000)
     ),
@@ -171,14 +70,24 @@ ALL = [
         "replacement",
         "kill -9 of one of 40 processes to its replacement running",
         {"replacement, median": "ms", "replacement, p95": "ms"},
-        replacement,
+        Plain(40),
+        supervision.replacement,
         lambda peer: peer.replaces,
     ),
     Metric(
         "mass",
         "kill -9 of 200 processes to the last replacement running",
         {"200 killed at once": "ms"},
-        mass_replacement,
+        Plain(200),
+        supervision.mass_replacement,
+        lambda peer: peer.replaces,
+    ),
+    Metric(
+        "resident",
+        "memory (PSS) of the daemon's own processes with 1000, then their CPU time and wake-ups in 20 s, nobody asking",
+        {"memory with 1000": "MiB", "idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
+        Plain(1000),
+        supervision.resident,
         lambda peer: peer.replaces,
     ),
     *(
@@ -186,41 +95,75 @@ ALL = [
             f"status-{count}",
             f"state of everything, asked on an open connection, with {count} processes",
             {f"status round trip, {count}": "ms"},
-            partial(status_round_trip, count),
+            Plain(count),
+            supervision.status_round_trip,
             _has("asking"),
         )
         for count in (1, 1000)
     ),
     Metric(
-        "command",
-        "the whole command that shows the state of everything, with 10 processes",
-        {"status command": "ms"},
-        whole_status,
-        _has("status_command"),
+        "list-1000",
+        "the pids of a watcher of 1000, asked on an open connection",
+        {"list of 1000": "ms"},
+        Plain(1000),
+        control.listing,
+        _has("listing"),
     ),
     Metric(
-        "resident",
-        "memory (PSS) of the daemon's own processes with 1000, then their CPU time and wake-ups in 20 s, nobody asking",
-        {"memory with 1000": "MiB", "idle CPU of 20 s": "ms", "idle wake-ups in 20 s": ""},
-        resident,
+        "stats-1000",
+        "the figures of all processes of a watcher of 1000, asked on an open connection",
+        {"stats of 1000": "ms"},
+        Plain(1000),
+        sampling.all_figures,
+        _is_circus,
+    ),
+    Metric(
+        "stop-1000",
+        "the daemon is asked to end, until it and its 1000 processes did",
+        {"stop of 1000 and exit": "ms"},
+        Plain(1000),
+        control.stop,
         lambda peer: peer.replaces,
-        most=2,
     ),
     Metric(
         "takeover",
         "kill -9 of the part of the daemon that thinks, with 1000 processes, to the first reply of the next one",
         {"take-over of 1000": "ms"},
-        takeover,
+        Plain(1000, "takeover"),
+        supervision.takeover,
         lambda peer: peer.name == "ours",
-        most=2,
+    ),
+    Metric(
+        "restart",
+        "restart of 100 processes, from the command to the last new one running",
+        {"restart of 100": "ms"},
+        Plain(100),
+        control.restart,
+        _restarts,
+    ),
+    Metric(
+        "incr",
+        "100 more processes, from the command to the last running",
+        {"incr by 100": "ms"},
+        Plain(100),
+        control.increase,
+        _is_circus,
+    ),
+    Metric(
+        "command",
+        "the whole command that shows the state of everything, with 10 processes",
+        {"status command": "ms"},
+        Plain(10),
+        supervision.whole_status,
+        _has("status_command"),
     ),
     Metric(
         "sampling",
         "CPU of circusd-stats with 1000 processes, once a second: without and with a subscriber that reads them all",
         {"sampling 1000, CPU a second": "ms", "no subscriber, CPU a second": "ms"},
-        sampling,
+        sampling.with_statistics,
+        sampling.sampling,
         _is_circus,
-        most=2,
     ),
     Metric(
         "console",
@@ -233,68 +176,39 @@ ALL = [
             "console, circushttpd CPU a second": "ms",
             "console, told a second": "KiB",
         },
-        console,
+        console.with_place_for_statistics,
+        console.console,
         lambda peer: peer.name == OURS[0],
         is_extra=True,
-    ),
-    Metric(
-        "stats-1000",
-        "the figures of all processes of a watcher of 1000, asked on an open connection",
-        {"stats of 1000": "ms"},
-        all_figures,
-        _is_circus,
-        most=2,
-    ),
-    Metric(
-        "list-1000",
-        "the pids of a watcher of 1000, asked on an open connection",
-        {"list of 1000": "ms"},
-        listing,
-        _has("listing"),
-    ),
-    Metric(
-        "incr", "100 more processes, from the command to the last running", {"incr by 100": "ms"}, increase, _is_circus
-    ),
-    Metric(
-        "restart",
-        "restart of 100 processes, from the command to the last new one running",
-        {"restart of 100": "ms"},
-        restart,
-        _restarts,
-    ),
-    Metric(
-        "stop-1000",
-        "the daemon is asked to end, until it and its 1000 processes did",
-        {"stop of 1000 and exit": "ms"},
-        stop,
-        lambda peer: peer.replaces,
     ),
     Metric(
         "busy",
         "status round trips while 1000 processes start, are reloaded, die at once, stop",
         {f"status while 1000 {what}, p99": "ms" for what in ("start", "are reloaded", "die at once", "stop")},
-        busy,
+        busy.stopped,
+        busy.busy,
         _is_circus,
-        most=2,
     ),
     *(
         Metric(
             name,
             f"256 MB of lines of 100 bytes from one process to a file, {how}",
             {row: "MB/s", f"{row}, CPU a GB": "s"},
-            partial(flood, lines=lines, row=row),
+            daemon,
+            partial(flood.flood, row=row),
             _has("configure_writer"),
         )
-        for name, how, row, lines in (
-            ("flood", "100 kB a write", "256 MB of output", 1000),
-            ("flood-lines", "a line a write", "256 MB, a line a write", 1),
+        for name, how, row, daemon in (
+            ("flood", "100 kB a write", "256 MB of output", flood.in_blocks),
+            ("flood-lines", "a line a write", "256 MB, a line a write", flood.in_lines),
         )
     ),
     Metric(
         "crowd",
         "lines of twenty processes to one file, 12.8 MB each, 800 bytes a write, that are broken or missing",
         {"broken lines of 20 writers": "", "lost bytes": ""},
-        crowd,
+        flood.by_twenty,
+        flood.crowd,
         _has("configure_writer"),
     ),
     Metric(
@@ -306,7 +220,8 @@ ALL = [
             "replacement in a flood, median": "ms",
             "replacement in a flood, p95": "ms",
         },
-        meanwhile,
+        flood.for_ever,
+        flood.meanwhile,
         _has("asking", "configure_writer"),
     ),
     *(
@@ -314,7 +229,8 @@ ALL = [
             f"growth-{count}",
             f"every figure of one daemon with {count} processes, for the plot",
             growth.rows(count),
-            partial(growth.growth, count),
+            Plain(count, "growth"),
+            growth.growth,
             _is_ours,
             is_extra=True,
         )

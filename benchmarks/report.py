@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +65,9 @@ class Report:
         for name, row in self.results.items():
             unit = f", {self.units[name]}" if self.units.get(name) else ""
             cells = [cell(row[peer]) if row.get(peer) else "" for peer in peers]
-            ratios = [ratio(row, peer, _others(row)) for peer in ours]
-            ratios += [ratio(row, OURS[0], [peer]) for peer in yardsticks]
+            best = _best(self.units.get(name, ""))
+            ratios = [ratio(row, peer, _others(row), best) for peer in ours]
+            ratios += [ratio(row, OURS[0], [peer], best) for peer in yardsticks]
             lines.append([f"{name}{unit}", *cells, *("" if r is None else f"{r:.2f}" for r in ratios)])
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -82,7 +83,11 @@ class Report:
             "rows": {
                 name: {
                     "unit": self.units.get(name, ""),
-                    "to_best_peer": {peer: ratio(row, peer, _others(row)) for peer in OURS if row.get(peer)},
+                    "to_best_peer": {
+                        peer: ratio(row, peer, _others(row), _best(self.units.get(name, "")))
+                        for peer in OURS
+                        if row.get(peer)
+                    },
                     "medians": {peer: statistics.median(samples) for peer, samples in row.items() if samples},
                     "samples": row,
                 }
@@ -97,18 +102,24 @@ def figure(value: float) -> str:
 
 
 def cell(samples: list[float]) -> str:
-    """Return median and range."""
-    if len(samples) == 1:
-        return figure(samples[0])
-    return f"{figure(statistics.median(samples))} ({figure(min(samples))}-{figure(max(samples))})"
+    """Return median, range and how many samples that is of."""
+    span = f" ({figure(min(samples))}-{figure(max(samples))})" if len(samples) > 1 else ""
+    return f"{figure(statistics.median(samples))}{span} [{len(samples)}]"
 
 
-def ratio(row: Mapping[str, list[float]], peer: str, others: Iterable[str]) -> float | None:
-    """Return the median of *peer* over the least one of *others*; ``None`` when there is nothing to compare."""
+def ratio(
+    row: Mapping[str, list[float]], peer: str, others: Iterable[str], best: Callable[[list[float]], float] = min
+) -> float | None:
+    """Return the median of *peer* over the best one of *others*; ``None`` when there is nothing to compare."""
     medians = [statistics.median(row[other]) for other in others if row.get(other)]
-    if not row.get(peer) or not medians or not min(medians):
+    if not row.get(peer) or not medians or not best(medians):
         return None
-    return statistics.median(row[peer]) / min(medians)
+    return statistics.median(row[peer]) / best(medians)
+
+
+def _best(unit: str) -> Callable[[list[float]], float]:
+    """Return what takes the best one of some medians: the most of a throughput, the least of all else."""
+    return max if unit == "MB/s" else min
 
 
 def commit() -> str:

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.child import Began, Children
-from benchmarks.peers import HIGH, Peer
+from benchmarks.peers import HIGH, Circus, Peer
 from tests.support import procs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -39,6 +39,12 @@ class Running:
     children: Children
     started: float
     began: list[Began]
+
+    @property
+    def circus(self) -> Circus:
+        """Return the peer, which is a circus."""
+        assert isinstance(self.peer, Circus), self.peer.name
+        return self.peer
 
     def wait_until_old(self, age: float = OLD_ENOUGH) -> None:
         """Return when the processes of the start are so many seconds old."""
@@ -106,19 +112,15 @@ def running(peer: Peer, count: int, *, awaits: int | None = None) -> Iterator[Ru
         yield Running(peer, home, process.pid, children, started, began)
     finally:
         if process is not None:
-            _end(process, peer.stop_signal, elsewhere)
+            _end(process, elsewhere)
         children.close()
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _end(process: subprocess.Popen[bytes], signum: int, elsewhere: set[int]) -> None:
-    """Ask the daemon to end, as its users do; then end, by pid, what is left of it."""
-    process.send_signal(signum)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _end(process: subprocess.Popen[bytes], elsewhere: set[int]) -> None:
+    """Kill, by pid, the daemon, then what is left of it: how it ends when asked to is a metric of its own."""
+    process.kill()
+    process.wait()
     limit = time.monotonic() + 20
     while (left := [pid for pid in procs.descendants_of(os.getpid()) if pid not in elsewhere]) and (
         time.monotonic() < limit
@@ -127,6 +129,31 @@ def _end(process: subprocess.Popen[bytes], signum: int, elsewhere: set[int]) -> 
             procs.kill_quietly(pid)
             procs.reap_quietly(pid)
         time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A start of any peer with *count* processes and nothing else; metrics share the daemon of equal ones.
+
+    :param metric: the only metric that it is for, which leaves the daemon unlike others
+    """
+
+    count: int
+    metric: str = ""
+
+    def __call__(self, peer: Peer) -> AbstractContextManager[Running]:
+        return running(peer, self.count)
+
+
+def round_trips(ask: Callable[[], object], *, most: int, seconds: float) -> list[float]:
+    """Return the milliseconds of each of at most *most* calls, of which one is made, the others if there is time."""
+    took: list[float] = []
+    limit = time.monotonic() + seconds
+    while not took or (len(took) < most and time.monotonic() < limit):
+        before = time.perf_counter()
+        ask()
+        took.append(1000 * (time.perf_counter() - before))
+    return took
 
 
 def _pss(pid: int) -> int:

@@ -6,27 +6,33 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import zmq
 
 from benchmarks.peers import NAME, Circus, Peer
-from benchmarks.running import Failed, Running, running
+from benchmarks.running import Failed, Running, round_trips, running
 from tests.support import procs
 
 COUNT = 1000
-WATCHED = 10.0  # seconds
-ASKED = 5
+WATCHED = 8.0  # seconds
+ASKED = 5  #: times, or until ASKING is over
+ASKING = 5.0  #: seconds
 SETTLING = 2.0  # seconds after a subscriber left
 
 Samples = dict[str, list[float]]
 
 
-def sampling(peer: Peer) -> Samples:
-    """Return the CPU of ``circusd-stats``: without a subscriber, then with one that reads every process."""
+def with_statistics(peer: Peer) -> AbstractContextManager[Running]:
+    """Run a circus that has ``circusd-stats``."""
     assert isinstance(peer, Circus)
-    with running(peer.with_statistics(), COUNT) as run, peer.connected(run.home) as ask:
+    return running(peer.with_statistics(), COUNT)
+
+
+def sampling(run: Running) -> Samples:
+    """Return the CPU of ``circusd-stats``: without a subscriber, then with one that reads every process."""
+    with run.circus.connected(run.home) as ask:
         (pid,) = ask("list", name="circusd-stats")["pids"]
         _wait_until_sampled(run)
         time.sleep(SETTLING)
@@ -39,24 +45,26 @@ def sampling(peer: Peer) -> Samples:
             time.sleep(WATCHED)
             watched = _cpu(pid) - before
             if len(taken) < COUNT * (WATCHED / 2):
-                raise Failed(f"{peer.name}: {len(taken)} messages in {WATCHED:g} s")
+                raise Failed(f"{run.peer.name}: {len(taken)} messages in {WATCHED:g} s")
     return {"sampling 1000, CPU a second": [watched / WATCHED], "no subscriber, CPU a second": [alone / WATCHED]}
 
 
-def all_figures(peer: Peer) -> Samples:
+def all_figures(run: Running) -> Samples:
     """Return how long ``stats`` of a watcher of 1000 processes takes."""
-    assert isinstance(peer, Circus)
-    with running(peer, COUNT) as run, peer.connected(run.home) as ask:
-        took = []
-        for _ in range(ASKED):
-            before = time.perf_counter()
+    run.wait_until_old()
+    return {"stats of 1000": [figures_asked(run, COUNT, ASKED)]}
+
+
+def figures_asked(run: Running, count: int, most: int) -> float:
+    """Return the milliseconds that the figures of all processes take on an open connection."""
+    with run.circus.connected(run.home) as ask:
+
+        def figures() -> None:
             info = ask("stats", name=NAME)["info"]
-            took.append(1000 * (time.perf_counter() - before))
-            if len(info) != COUNT:
-                raise Failed(f"{peer.name}: {len(info)} processes in the reply")
-            if took[-1] > 5000:
-                break
-    return {"stats of 1000": [statistics.median(took)]}
+            if len(info) != count:
+                raise Failed(f"{run.peer.name}: {len(info)} processes in the reply")
+
+        return statistics.median(round_trips(figures, most=most, seconds=ASKING))
 
 
 def _wait_until_sampled(run: Running) -> None:

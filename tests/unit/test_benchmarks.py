@@ -23,12 +23,19 @@ def report(**rows: dict[str, list[float]]) -> Report:
 def test_ratios_are_to_the_best_peer_that_is_one() -> None:
     lines = report(cold={"ours": [2.0, 4.0, 3.0], "s6": [6.0], "loop": [1.5]}).table().splitlines()
     assert lines[0] == "|  | ours | s6 | loop | ours / best peer | ours / loop |"
-    assert lines[2] == "| cold, ms | 3 (2-4) | 6 | 1.5 | 0.50 | 2.00 |"
+    assert lines[2] == "| cold, ms | 3 (2-4) [3] | 6 [1] | 1.5 [1] | 0.50 | 2.00 |"
+
+
+def test_the_best_throughput_is_the_highest() -> None:
+    made = report(flood={"ours": [800.0], "s6": [100.0], "runit": [400.0]})
+    made.units["flood"] = "MB/s"
+    assert made.as_json()["rows"]["flood"]["to_best_peer"] == {"ours": 2.0}
+    assert "| 2.00 |" in made.table()
 
 
 def test_what_nobody_measured_is_left_empty() -> None:
     lines = report(a={"ours": [1.0]}, b={"s6": [2.0]}).table().splitlines()
-    assert lines[2:] == ["| a, ms | 1 |  |  |", "| b, ms |  | 2 |  |"]
+    assert lines[2:] == ["| a, ms | 1 [1] |  |  |", "| b, ms |  | 2 [1] |  |"]
 
 
 def test_merged_runs_are_one_table() -> None:
@@ -45,7 +52,7 @@ def test_three_digits(value: float, text: str) -> None:
 
 
 def test_a_single_sample_has_no_range() -> None:
-    assert cell([1.0]) == "1"
+    assert cell([1.0]) == "1 [1]"
 
 
 def test_plot_has_a_line_for_each_of_ours() -> None:
