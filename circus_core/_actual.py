@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from circus_core._output import WatcherOutput
-from circus_core.events import Event, HookFailed
+from circus_core.events import Event, HookFailed, WatcherReloaded
 from circus_core.hooks import WatcherHooks
 from circus_core.options import WatcherConfig
 from circus_core.pacing import QUICK_DEATH, Pacing
@@ -129,9 +129,10 @@ class Actual:
         return self.pacing.retries({p.wid for p in self.running() if now - p.started_at >= QUICK_DEATH})
 
     def hang_up(self) -> None:
-        """Send SIGHUP to every process."""
+        """Send SIGHUP to every process, which is all there is to such a reload."""
         for process in self.running():
             self.send(process, signal.SIGHUP)
+        self.publish(WatcherReloaded(watcher=self.config.name))
 
     def send(self, process: Process, signum: int) -> None:
         """Send a signal to a process; one that is gone is no error."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from circus_core import events
 from circus_core._actual import Actual
+from circus_core._descriptors import as_many
 from circus_core._spawning import Requests
 from circus_core.errors import CircusError
 from circus_core.keeper.wire import close_all
@@ -34,6 +35,12 @@ class _Batch:
         self.requests: list[SpawnRequest] = []
         self.cleanup = contextlib.ExitStack()  #: closes what was opened for them alone
         self.answers: asyncio.Task[list[Spawned | SpawnFailure]] | None = None
+
+    def give_up(self) -> None:
+        """Wait for nothing any more."""
+        if self.answers is not None:
+            self.answers.cancel()
+        self.cleanup.close()
 
 
 class Births:
@@ -62,19 +69,23 @@ class Births:
         # With hooks each process is a matter of its own: before and after it, then the next. Without, the next ones
         # are asked for while the Spawner has those before in hand.
         has_hooks = hooks.calls("before_spawn") or hooks.calls("after_spawn")
-        size, ahead = (1, 0) if has_hooks else (_BATCH, 1)
+        size, ahead = (1, 0) if has_hooks else (as_many(_BATCH), 1)
         under_way: deque[_Batch] = deque()
-        for start in range(0, len(wids), size):
-            batch = await self._ask(wids[start : start + size], desired())
-            if batch is None:
-                break
-            under_way.append(batch)
-            if len(under_way) > ahead:
+        try:
+            for start in range(0, len(wids), size):
+                batch = await self._ask(wids[start : start + size], desired())
+                if batch is None:
+                    break
+                under_way.append(batch)
+                if len(under_way) > ahead:
+                    await self._take(under_way.popleft())
+                if is_stale():
+                    break
+            while under_way:
                 await self._take(under_way.popleft())
-            if is_stale():
-                break
-        while under_way:
-            await self._take(under_way.popleft())
+        finally:
+            for batch in under_way:  # cancelled: nobody takes charge of them
+                batch.give_up()
 
     async def _ask(self, wids: Sequence[Wid], desired: Desired) -> _Batch | None:
         """Ask for processes; ``None`` when a hook says that the watcher cannot go on."""

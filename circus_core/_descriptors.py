@@ -13,6 +13,7 @@ STORED_FROM: Final = 100
 
 
 _RESERVE: Final = 32
+_OF_LIMIT: Final = 64  #: children that start at once are at most this share of the descriptors: each needs some for it
 
 
 def open_fds() -> list[int]:
@@ -65,6 +66,12 @@ def is_in_reserve(fd: int) -> bool:
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft != resource.RLIM_INFINITY and fd >= soft - min(_RESERVE, soft // 8)
+
+
+def as_many(most: int) -> int:
+    """Return how many of *most* children may start at once, so that enough descriptors are left."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if soft == resource.RLIM_INFINITY else max(1, min(most, soft // _OF_LIMIT))
 
 
 def duplicate(fd: int, start: int) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from circus_core import _orphans
+from circus_core._descriptors import as_many
 from circus_core._keeper_messages import Specification, Specifier, failure
 from circus_core._programs import explain_launch
 from circus_core.errors import SpawnError
-from circus_core.keeper.wire import MOST_FDS
+from circus_core.keeper.wire import MOST_FDS, WireError
 from circus_core.keeper_link import KeeperLink
 from circus_core.spawner import Spawned, SpawnFailure, SpawnRequest
 
 _TOGETHER: Final = 32  #: children that the keeper is asked for in one message,
-_OF_LIMIT: Final = 64  #: or as many as this share of the descriptors we may open: each needs some while it starts
 _SIDE_BY_SIDE: Final = 3  #: so many messages on their way: the keeper always has the next one at hand
 
 
@@ -100,12 +99,18 @@ class Starts:
         :param stored: names of the descriptors that the keeper holds
         """
         specifier = Specifier(stored)
-        size = _together()
-        asked = [await self._ask(requests[at : at + size], specifier) for at in range(0, len(requests), size)]
+        size = as_many(_TOGETHER)
+        asked: list[tuple[list[Start | SpawnFailure], asyncio.Future[None]]] = []
         results: list[Spawned | SpawnFailure] = []
-        for starts, done in asked:
-            await done
-            results += [start if isinstance(start, SpawnFailure) else start.result() for start in starts]
+        try:
+            for at in range(0, len(requests), size):
+                asked.append(await self._ask(requests[at : at + size], specifier))
+            for starts, done in asked:
+                await done
+                results += [start if isinstance(start, SpawnFailure) else start.result() for start in starts]
+        finally:  # cancelled: nobody waits for the others, but those who come after wait for their turn
+            for starts, _ in asked:
+                self._forget(starts)
         return results
 
     def find(self, serial: int) -> Start | None:
@@ -136,11 +141,24 @@ class Starts:
         """Ask for some; return them, and what is done when all have their answers."""
         await self._turn.acquire()
         answers = _Answers(self._turn.release)
-        starts = [self._specify(request, specifier, answers) for request in requests]
-        if self.are_sent:
-            self._send([start for start in starts if isinstance(start, Start)])
-        answers.come()
+        starts: list[Start | SpawnFailure] = []
+        try:
+            for request in requests:
+                starts.append(self._specify(request, specifier, answers))
+            if self.are_sent:
+                self._send([start for start in starts if isinstance(start, Start)])
+        except BaseException:  # an extension made a request of what is none
+            self._forget(starts)
+            raise
+        finally:
+            answers.come()
         return starts, answers.done
+
+    def _forget(self, starts: Sequence[Start | SpawnFailure]) -> None:
+        """Wait no longer for the answers of some."""
+        for start in starts:
+            if isinstance(start, Start) and self.find(start.serial) is start:
+                self.take(start, SpawnFailure("nobody waits for it any more"))
 
     def _specify(self, request: SpawnRequest, specifier: Specifier, answers: _Answers) -> Start | SpawnFailure:
         try:
@@ -172,17 +190,13 @@ class Starts:
     def _send_together(self, starts: Sequence[Start], fds: Sequence[int]) -> None:
         try:
             self._link.send(("spawn", starts[0].made.common, [(start.serial, start.made.own) for start in starts]), fds)
-        except OSError as exc:
+        except (OSError, ValueError, WireError) as exc:
             if len(starts) == 1:
-                self.fail(starts[0], exc)
+                error = _failed(exc, starts[0].request) if isinstance(exc, OSError) else SpawnFailure(str(exc))
+                self.take(starts[0], error)
                 return
             for start in starts:  # one of the descriptors is not open: that is no reason for the others to fail
                 self._send_together([start], start.made.fds)
-
-
-def _together() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _TOGETHER if soft == resource.RLIM_INFINITY else max(1, min(_TOGETHER, soft // _OF_LIMIT))
 
 
 def _failed(error: OSError, request: SpawnRequest) -> SpawnFailure:

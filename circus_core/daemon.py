@@ -33,7 +33,7 @@ from circus_core.options import CircusConfig
 from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
 from circus_core.publisher import Publisher
-from circus_core.records import End, Handover
+from circus_core.records import End, Handover, load_label
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
 from circus_core.sockets import ManagedSocket, SocketSet, resolve
@@ -363,17 +363,17 @@ class Daemon:
 
     async def _kill_all(self) -> None:
         """Leave no process of a watcher behind: nobody will wait for their graceful ends."""
-        if self._arbiter is None:
-            return
-        pids = set()
-        for watcher in self._arbiter.watchers():
-            pids.update(watcher.pids())
+        watchers = {watcher.key: watcher for watcher in (self._arbiter.watchers() if self._arbiter else ())}
+        for watcher in watchers.values():
             watcher.abandon()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
         limit = time.monotonic() + _KILL_LIMIT
-        while pids & {child.spawned.pid for child in self._spawner.children()} and time.monotonic() < limit:  # noqa: ASYNC110  no event tells
+        is_busy = True  # while one is being spawned, too
+        while is_busy and time.monotonic() < limit:
+            left = [c for c in self._spawner.children() if c.exited is None and load_label(c.label).key in watchers]
+            for child in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(child.spawned.pid, signal.SIGKILL)
+            is_busy = bool(left) or any(watcher.is_at_work for watcher in watchers.values())
             await asyncio.sleep(0.005)
 
     def _end(self, end: End) -> None:

@@ -116,19 +116,21 @@ class DirectSpawner:
                 n = wrapped.popleft()
                 answers[n] = await self._spawn_wrapped(requests[n], watch)
 
-        async with asyncio.TaskGroup() as group:
-            # A few at a time, so that no batch fills the queue of wrappers and a single child waits behind it.
-            for _ in range(min(len(wrapped), _SIDE_BY_SIDE)):
-                group.create_task(spawn_wrapped())
-            while direct:
-                async with self._turn:
-                    pause_at = time.monotonic() + _SLICE
-                    while direct and time.monotonic() < pause_at:
-                        n = direct.popleft()
-                        answers[n] = self._spawn_direct(requests[n], watch)
-                if direct:
-                    await asyncio.sleep(0)
-        self._release(answers.values())
+        try:
+            async with asyncio.TaskGroup() as group:
+                # A few at a time, so that no batch fills the queue of wrappers and a single child waits behind it.
+                for _ in range(min(len(wrapped), _SIDE_BY_SIDE)):
+                    group.create_task(spawn_wrapped())
+                while direct:
+                    async with self._turn:
+                        pause_at = time.monotonic() + _SLICE
+                        while direct and time.monotonic() < pause_at:
+                            n = direct.popleft()
+                            answers[n] = self._spawn_direct(requests[n], watch)
+                    if direct:
+                        await asyncio.sleep(0)
+        finally:  # cancelled: whoever ends them all has to find them
+            self._release(answers.values())
         return [answers[n] for n in range(len(requests))]
 
     def signal(self, child: ChildId, signum: int) -> bool:

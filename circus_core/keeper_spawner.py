@@ -9,6 +9,7 @@ import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from circus_core import _orphans
@@ -205,7 +206,8 @@ class KeeperSpawner:
             if start is None:
                 close_all([pidfd] if pidfd >= 0 else [])
             elif has_pidfd and (pidfd < 0 or is_in_reserve(pidfd)):  # we may open no more: nobody could look after it
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(pid, signal.SIGKILL)
                 close_all([pidfd] if pidfd >= 0 else [])
                 self._starts.fail(start, OSError(errno.EMFILE, ""))
             else:

@@ -14,7 +14,7 @@ from circus_core._remembering import restore_actual, watcher_record
 from circus_core._reporting import report
 from circus_core._signalling import deliver, targets
 from circus_core.changes import ChangeLog, PendingChange, done
-from circus_core.events import WatcherReloaded, WatcherUpdated
+from circus_core.events import WatcherUpdated
 from circus_core.interfaces import ProcessView, WatcherReport
 from circus_core.options import (
     OnChange,
@@ -99,6 +99,11 @@ class Watcher:
     def is_wanted(self) -> bool:
         """Whether it is desired to run."""
         return self._desired.is_running
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is bringing about what is desired."""
+        return self._task is not None
 
     @property
     def is_held(self) -> bool:
@@ -193,7 +198,8 @@ class Watcher:
             return self.restart()
         stopped = not self._desired.is_running or self.state is WatcherState.STOPPED
         if self.config.send_hup and not stopped:
-            return self._hang_up()
+            self._actual.hang_up()
+            return done()
         run, generation = self._desired.run + int(stopped), self._desired.generation + 1
         self._desire(is_running=True, run=run, is_held=False, generation=generation, one_by_one=sequential)
         return self._changed("reload", needs_running=True)
@@ -319,11 +325,6 @@ class Watcher:
         self._note()
         self._wake()
         return change
-
-    def _hang_up(self) -> PendingChange:
-        self._actual.hang_up()
-        self._services.publish(WatcherReloaded(watcher=self.name))
-        return done()
 
     def _wake(self) -> None:
         self._woken = True

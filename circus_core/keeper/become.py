@@ -19,7 +19,7 @@ TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-ENOENT, EPERM, EACCES, ENOMEM, ENOTDIR, EINVAL = 2, 1, 13, 12, 20, 22
+ENOENT, EPERM, EACCES, ENOMEM, ENOTDIR, EINVAL, EBADF, EMFILE = 2, 1, 13, 12, 20, 22, 9, 24
 
 
 class StepError(Exception):

@@ -97,6 +97,7 @@ class Children:
         self._last = 0
         self._home = os.open(".", os.O_PATH | os.O_DIRECTORY)
         self._null = os.open(os.devnull, os.O_RDWR)
+        self._several: Callable[[Sequence[_Ready]], Sequence[int | OSError]] | None = None  #: creates them
         self.on_stranger: Callable[[int, int], object] = lambda pid, code: None  #: told of every other process
 
     @property
@@ -133,6 +134,8 @@ class Children:
                 self._launch(plain)
             for ready in exact:
                 self._fork(ready)
+        # Now, not when several are asked for, perhaps in months: until then its file may be gone, or another one.
+        self._several = self._several or _way_to_several()
 
     def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> _Ready | None:
         ready = _Ready(serial, spec)
@@ -140,6 +143,9 @@ class Children:
             ready.wanted = self._map(spec, fds, ready.pipes, opened)
         except OSError as exc:
             self._fail(ready, exc)
+            return None
+        except KeyError:  # what was stored under that name was dropped meanwhile
+            self._fail(ready, become.StepError("launch", become.EBADF))
             return None
         return ready
 
@@ -230,7 +236,9 @@ class Children:
     def _launch(self, plain: Sequence[_Ready]) -> None:
         """Create processes that need nothing set that posix_spawn cannot set, or that we can lend them."""
         cwd = plain[0].spec["cwd"]
-        spawn_all = _one_by_one if len(plain) == 1 else _way_to_several()  # before the limit is lent: it may import
+        if len(plain) > 1:
+            self._several = self._several or _way_to_several()  # before the limit is lent: it imports
+        spawn_all = self._several if self._several and len(plain) > 1 else _one_by_one
         results: list[int | OSError | become.StepError]
         try:
             if cwd is not None:
@@ -335,8 +343,11 @@ class Children:
 
 
 def _way_to_several() -> Callable[[Sequence[_Ready]], Sequence[int | OSError]]:
-    # Takes 10 ms to import, and a MiB: not before it is of use.
-    from circus_core.keeper import posix_spawn  # noqa: PLC0415
+    # Takes 10 ms to import: not before the first one is on its way.
+    try:
+        from circus_core.keeper import posix_spawn  # noqa: PLC0415
+    except (ImportError, OSError):  # its file is gone since the keeper started, or no more may be open
+        return _one_by_one
 
     def spawn_all(plain: Sequence[_Ready]) -> Sequence[int | OSError]:
         starts = [(ready.spec["candidates"][0], ready.spec["argv"], ready.wanted) for ready in plain]

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from circus_core.keeper.arbiters import Arbiter, Nursery, Role
+from circus_core.keeper.become import EMFILE
 from circus_core.keeper.children import Child, Children
 from circus_core.keeper.log import log, log_to
 from circus_core.keeper.loop import Loop
@@ -26,7 +27,6 @@ _PAGE_BYTES: Final = 256 * 1024
 _FDS_PAGE: Final = 100
 _LOG: Final = "log"  #: name of the stored descriptor that the keeper logs to
 _NOTIFY: Final = "notify"  #: name of the stored descriptor that leads to the service manager
-_EMFILE: Final = 24
 _STORED_FROM: Final = 16  #: ours are kept above what children have
 
 
@@ -211,7 +211,7 @@ class Keeper:
                 pidfd = _pidfd(child)
             except OSError as exc:  # no more may be open: nobody could look after it
                 self._children.abort(child)
-                self._tell(("failed", serial, "launch", exc.errno or _EMFILE))
+                self._tell(("failed", serial, "launch", exc.errno or EMFILE))
                 continue
             if pidfd >= 0:
                 fds.append(pidfd)

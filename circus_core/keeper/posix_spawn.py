@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 
+from circus_core.keeper.become import ENOMEM
+
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -31,7 +33,6 @@ _SIGNALS_SIZE: Final = 256
 _PREFIX: Final = "posix_spawn_file_actions_"
 _THREADS: Final = min(4, (os.cpu_count() or 1) + 1)  #: one more than can run, since each waits for its child
 _FEW: Final = 3  #: children for each of which a thread is worth its while
-_ENOMEM: Final = 12
 
 
 @cache
@@ -149,7 +150,7 @@ def spawn_all(starts: Sequence[Start], env: Mapping[bytes, bytes]) -> list[int |
     """
     library = _library()
     environment = words([name + b"=" + value for name, value in env.items()])
-    results: list[int | OSError] = [OSError(_ENOMEM, "") for _ in starts]
+    results: list[int | OSError] = [OSError(ENOMEM, "") for _ in starts]
     left = iter(range(len(starts)))  # the next of it is one step of the interpreter, so no two threads get the same
     with ExitStack() as made:
         actions: list[Any] = []
@@ -164,11 +165,15 @@ def spawn_all(starts: Sequence[Start], env: Mapping[bytes, bytes]) -> list[int |
                     results[n] = library.act(program, argv, environment, actions[n])
                 except OSError as exc:
                     results[n] = exc
+                except MemoryError:
+                    pass  # as it is put down already
 
         others = [_in_thread(work) for _ in range(min(_THREADS, len(starts) // _FEW) - 1)]
-        work()
-        for has_ended in others:
-            has_ended.acquire()
+        try:
+            work()
+        finally:
+            for has_ended in others:  # they use what is destroyed below
+                has_ended.acquire()
     return results
 
 
