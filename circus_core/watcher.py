@@ -122,8 +122,8 @@ class Watcher:
 
     def pids(self) -> list[int]:
         """Return their pids, by wid; asked for thousands often, so without a view of each."""
-        found = self._actual.processes.items()
-        return [pid for _, pid in sorted((wid, p.pid) for wid, p in found if p.state is not ProcessState.DEAD)]
+        dead, processes = ProcessState.DEAD, self._actual.processes
+        return [process.pid for wid in sorted(processes) if (process := processes[wid]).state is not dead]
 
     def options(self) -> dict[str, Any]:
         """Return option name to value as ``options`` replies them."""

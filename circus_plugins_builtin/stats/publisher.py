@@ -12,6 +12,8 @@ import zmq
 from circus_core.endpoints import Endpoint
 from circus_core.protocol import DEFAULT_ENDPOINT_STATS
 
+_MORE: Final = zmq.SNDMORE | zmq.NOBLOCK
+_ENCODER: Final = json.JSONEncoder()
 _MOST_WAITING: Final = 50_000  # messages for one subscriber that is slow; what comes then is dropped for it
 
 
@@ -26,6 +28,8 @@ class StatsPublisher:
         self._own_context = zmq.Context() if context is None else None
         self._endpoint = Endpoint((self._own_context or context or zmq.Context()).socket(zmq.XPUB), "stats_endpoint")
         self._wanted: set[str] = set()
+        self._told: dict[str, tuple[Mapping[str, Any], str]] = {}  # topic to what it told but the age, and as JSON
+        self._before = self._told
         self.socket = self._endpoint.socket
         self.socket.sndhwm = _MOST_WAITING
         try:
@@ -53,10 +57,25 @@ class StatsPublisher:
         """Tell if anybody wants *topic*, or one below it."""
         return any(topic.startswith(prefix) or prefix.startswith(topic) for prefix in self._wanted)
 
+    def begin_round(self) -> None:
+        """Note that what there is to tell is told anew from now on."""
+        self._before, self._told = self._told, {}
+
     def publish(self, name: str, stat: Mapping[str, Any]) -> None:
         """Send what there is to tell of *name*; a ``subtopic`` in it is part of the topic."""
         topic = f"stat.{name}.{stat['subtopic']}" if "subtopic" in stat else f"stat.{name}"
-        self.socket.send_multipart([topic.encode(), json.dumps(stat).encode()], zmq.NOBLOCK)
+        self.socket.send(topic.encode(), _MORE)
+        self.socket.send(self._encoded(topic, stat).encode(), zmq.NOBLOCK)
+
+    def _encoded(self, topic: str, stat: Mapping[str, Any]) -> str:
+        """Return *stat* as JSON; of a process that sleeps nothing but its age is another one than the last time."""
+        rest = {key: value for key, value in stat.items() if key != "age"}
+        last = self._before.get(topic)
+        told = self._told[topic] = last if last and last[0] == rest else (rest, _ENCODER.encode(rest))
+        if "age" not in stat:
+            return told[1]
+        age = stat["age"]
+        return f'{told[1][:-1]}, "age": {repr(age) if type(age) is float else _ENCODER.encode(age)}}}'
 
     def stop(self) -> None:
         """Close the socket. May be called twice."""

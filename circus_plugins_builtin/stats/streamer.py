@@ -100,6 +100,7 @@ class StatsStreamer:
 
     def round(self) -> None:
         """Sample and publish everything that somebody wants, once."""
+        self.publisher.begin_round()
         self._directory.refresh()
         groups = [group for group in self._directory.groups if group.name.lower() not in DAEMON]
         wanted = [group for group in groups if self.publisher.wants(f"stat.{group.topic}")]

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import zmq
 
@@ -72,4 +73,32 @@ def test_publisher_knows_what_is_wanted(tmp_path: Path) -> None:
     finally:
         subscriber.close()
         publisher.stop()
+        publisher.stop()
+
+
+def test_what_is_told_again_is_what_it_is_now(tmp_path: Path) -> None:
+    rounds: list[list[dict[str, Any]]] = [
+        [{"subtopic": 12, "cpu": 0.0, "age": 1.25}, {"subtopic": 13, "cpu": 0.0, "age": 7.0}, {"cpu": 0.0}],
+        [{"subtopic": 12, "cpu": 0.0, "age": 2.25}, {"subtopic": 13, "cpu": 9.5, "age": 8.0}, {"cpu": 9.5}],
+        [{"subtopic": 12, "cpu": 0.0, "age": "N/A"}, {"cpu": 0.0, "age": [3.25, "N/A"]}],
+        [{"subtopic": 13, "cpu": 9.5, "age": 0.0}],
+    ]
+    publisher = StatsPublisher(f"ipc://{tmp_path}/stats")
+    subscriber = zmq.Context.instance().socket(zmq.SUB)
+    subscriber.linger = 0
+    try:
+        subscriber.connect(publisher.address)
+        subscriber.subscribe(b"")
+        wait_for(lambda: publisher.take_subscriptions() or publisher.wants("stat.web"), "the subscription")
+        for told in rounds:
+            publisher.begin_round()
+            for stat in told:
+                publisher.publish("web", stat)
+            for stat in told:
+                assert subscriber.poll(5000)
+                topic, body = subscriber.recv_multipart()
+                assert topic == f"stat.web.{stat['subtopic']}".encode() if "subtopic" in stat else b"stat.web"
+                assert json.loads(body) == stat
+    finally:
+        subscriber.close()
         publisher.stop()
