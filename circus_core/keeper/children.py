@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from circus_core.keeper import become, exitcodes
+from circus_core.keeper.launching import RESET, Ready, one_by_one, way_to_several
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.wire import close_all
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 30.0
 """Seconds after which a child that neither runs its program nor failed is given up: a dead network file system."""
-
-_RESET: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 class Child:
@@ -42,22 +41,10 @@ class Child:
         self.exit_code: int | None = None
 
 
-class _Ready:
-    """What is to be a process, with its descriptors."""
-
-    __slots__ = ("pipes", "serial", "spec", "wanted")
-
-    def __init__(self, serial: int, spec: dict[str, Any]) -> None:
-        self.serial = serial
-        self.spec = spec
-        self.wanted: dict[int, int] = {}  #: number in the child to descriptor of ours
-        self.pipes: dict[int, int] = {}  #: 1 or 2 to the read end
-
-
 class _Starting:
     """A process between fork and exec."""
 
-    def __init__(self, ready: _Ready, pid: int, report: int) -> None:
+    def __init__(self, ready: Ready, pid: int, report: int) -> None:
         self.ready = ready
         self.pid = pid
         self.report = report
@@ -97,7 +84,7 @@ class Children:
         self._last = 0
         self._home = os.open(".", os.O_PATH | os.O_DIRECTORY)
         self._null = os.open(os.devnull, os.O_RDWR)
-        self._several: Callable[[Sequence[_Ready]], Sequence[int | OSError]] | None = None  #: creates them
+        self._several: Callable[[Sequence[Ready]], Sequence[int | OSError]] | None = None  #: creates them
         self.on_stranger: Callable[[int, int], object] = lambda pid, code: None  #: told of every other process
 
     @property
@@ -121,8 +108,8 @@ class Children:
 
         :param fds: those that they refer to, one after the other
         """
-        plain: list[_Ready] = []
-        exact: list[_Ready] = []
+        plain: list[Ready] = []
+        exact: list[Ready] = []
         at = 0
         with ExitStack() as opened:
             for serial, own in starts:
@@ -135,10 +122,10 @@ class Children:
             for ready in exact:
                 self._fork(ready)
         # Now, not when several are asked for, perhaps in months: until then its file may be gone, or another one.
-        self._several = self._several or _way_to_several()
+        self._several = self._several or way_to_several()
 
-    def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> _Ready | None:
-        ready = _Ready(serial, spec)
+    def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> Ready | None:
+        ready = Ready(serial, spec)
         try:
             ready.wanted = self._map(spec, fds, ready.pipes, opened)
         except OSError as exc:
@@ -224,7 +211,7 @@ class Children:
         above = 3 if self._born[0] == self._ours[0] else self._born[0]
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above)
 
-    def _is_plain(self, ready: _Ready) -> bool:
+    def _is_plain(self, ready: Ready) -> bool:
         spec = ready.spec
         is_exact = spec["limits"] or spec["listen_pid"] or spec["umask"] is not None
         has_credentials = any(spec[name] is not None for name in ("uid", "gid", "groups"))
@@ -233,12 +220,12 @@ class Children:
         fits = soft < 0 or soft == self._ours[0] or all(n < soft and fd < soft for n, fd in ready.wanted.items())
         return not (is_exact or has_credentials) and fits
 
-    def _launch(self, plain: Sequence[_Ready]) -> None:
+    def _launch(self, plain: Sequence[Ready]) -> None:
         """Create processes that need nothing set that posix_spawn cannot set, or that we can lend them."""
         cwd = plain[0].spec["cwd"]
         if len(plain) > 1:
-            self._several = self._several or _way_to_several()  # before the limit is lent: it imports
-        spawn_all = self._several if self._several and len(plain) > 1 else _one_by_one
+            self._several = self._several or way_to_several()  # before the limit is lent: it imports
+        spawn_all = self._several if self._several and len(plain) > 1 else one_by_one
         results: list[int | OSError | become.StepError]
         try:
             if cwd is not None:
@@ -262,7 +249,7 @@ class Children:
         if spawned:
             self._on_spawned(spawned)
 
-    def _fork(self, ready: _Ready) -> None:
+    def _fork(self, ready: Ready) -> None:
         """Create a process that sets by itself what has to be exact; how it went is heard of later."""
         try:
             pid, report = self._fork_exact(ready)
@@ -273,7 +260,7 @@ class Children:
         self._loop.watch(report, select.POLLIN, lambda _: self._started(starting))
         self._loop.at(f"start {pid}", PATIENCE, lambda: self._give_up(starting))
 
-    def _fork_exact(self, ready: _Ready) -> tuple[int, int]:
+    def _fork_exact(self, ready: Ready) -> tuple[int, int]:
         """Return pid, and the descriptor on which it reports."""
         spec = {**ready.spec, "fds": ready.wanted}
         spec["limits"] = {resource.RLIMIT_NOFILE: self._born, **spec["limits"]}
@@ -284,7 +271,7 @@ class Children:
             opened.callback(os.close, errors)
             os.set_blocking(reader, False)
             # What comes before its own handlers are reset must not run ours in it.
-            signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
+            signal.pthread_sigmask(signal.SIG_BLOCK, RESET)
             try:
                 pid = os.fork()
                 if pid == 0:
@@ -293,7 +280,7 @@ class Children:
                 os.close(reader)
                 raise
             finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _RESET)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, RESET)
         return pid, reader
 
     def _started(self, starting: _Starting) -> None:
@@ -322,12 +309,12 @@ class Children:
         os.close(starting.report)
         del self._starting[starting.pid]
 
-    def _fail(self, ready: _Ready, error: OSError | become.StepError) -> None:
+    def _fail(self, ready: Ready, error: OSError | become.StepError) -> None:
         close_all(list(ready.pipes.values()))
         step, number = (error.step, error.number) if isinstance(error, become.StepError) else ("launch", error.errno)
         self._on_failed(ready.serial, step, number or become.EINVAL)
 
-    def _born_as(self, pid: int, ready: _Ready) -> Child:
+    def _born_as(self, pid: int, ready: Ready) -> Child:
         self._last += 1
         child = Child(self._last, pid, time.time(), ready.spec["label"], ready.pipes)
         self._known[child.number] = self._alive[pid] = child
@@ -340,41 +327,6 @@ class Children:
         child.pidfd = -1
         del self._alive[child.pid]
         self._on_exits([child])
-
-
-def _way_to_several() -> Callable[[Sequence[_Ready]], Sequence[int | OSError]]:
-    # Takes 10 ms to import: not before the first one is on its way.
-    try:
-        from circus_core.keeper import posix_spawn  # noqa: PLC0415
-    except (ImportError, OSError):  # its file is gone since the keeper started, or no more may be open
-        return _one_by_one
-
-    def spawn_all(plain: Sequence[_Ready]) -> Sequence[int | OSError]:
-        starts = [(ready.spec["candidates"][0], ready.spec["argv"], ready.wanted) for ready in plain]
-        return posix_spawn.spawn_all(starts, plain[0].spec["env"])
-
-    return spawn_all if posix_spawn.is_available(closes_fds=False) else _one_by_one
-
-
-def _one_by_one(plain: Sequence[_Ready]) -> Sequence[int | OSError]:
-    return [_spawn(ready) for ready in plain]
-
-
-def _spawn(ready: _Ready) -> int | OSError:
-    """Return the pid of a process that leads a session of its own, or why there is none."""
-    spec = ready.spec
-    try:
-        return os.posix_spawn(
-            spec["candidates"][0],
-            spec["argv"],
-            spec["env"],
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in ready.wanted.items()],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=_RESET,
-        )
-    except OSError as exc:
-        return exc
 
 
 def _be_child(spec: dict[str, Any], errors: int) -> None:
