@@ -28,7 +28,9 @@ def coloured(chart: Locator) -> int:
     return int(
         chart.locator("canvas").evaluate(
             """canvas => {
-                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+                copy.drawImage(canvas, 0, 0);  // Chromium complains of a canvas that is read again and again
+                const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
                 let count = 0;
                 for (let at = 0; at < data.length; at += 4) {
                     const [red, green, blue, alpha] = data.slice(at, at + 4);
