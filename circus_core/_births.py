@@ -23,7 +23,7 @@ from circus_core.services import logger
 from circus_core.spawner import Exited, Spawned, SpawnFailure, SpawnRequest
 from circus_core.states import ProcessState, Wid
 
-_BATCH: Final = 64  #: spawns between two looks at whether something else is desired by now
+_BATCH: Final = 32  #: spawns between two looks at whether something else is desired by now
 
 
 class _Batch:
@@ -67,9 +67,10 @@ class Births:
         """Spawn a process for each slot; stop early as soon as *is_stale* says that another plan may be needed."""
         hooks = self._actual.hooks
         # With hooks each process is a matter of its own: before and after it, then the next. Without, the next ones
-        # are asked for while the Spawner has those before in hand.
+        # are asked for while those before are in the hands of another process, if it is another one that creates them.
         has_hooks = hooks.calls("before_spawn") or hooks.calls("after_spawn")
-        size, ahead = (1, 0) if has_hooks else (as_many(_BATCH), 1)
+        size = 1 if has_hooks else as_many(_BATCH)
+        ahead = 1 if self._actual.services.spawner.is_durable and not has_hooks else 0
         under_way: deque[_Batch] = deque()
         try:
             for start in range(0, len(wids), size):
