@@ -84,14 +84,15 @@ class Starts:
     """Asks for children, and has each until there is an answer.
 
     :param link: leads to the keeper
+    :param has_keeper: returns whether there is one to send them to
     """
 
-    def __init__(self, link: KeeperLink) -> None:
+    def __init__(self, link: KeeperLink, has_keeper: Callable[[], bool]) -> None:
         self._link = link
+        self._has_keeper = has_keeper
         self._by_serial: dict[int, Start] = {}
         self._serial = 0
         self._turn = asyncio.Semaphore(_SIDE_BY_SIDE)
-        self.are_sent = False  #: there is a keeper to send them to
 
     async def spawn(self, requests: Sequence[SpawnRequest], stored: Collection[str]) -> list[Spawned | SpawnFailure]:
         """Return what becomes of each of *requests*.
@@ -100,18 +101,26 @@ class Starts:
         """
         specifier = Specifier(stored)
         size = as_many(_TOGETHER)
-        asked: list[tuple[list[Start | SpawnFailure], asyncio.Future[None]]] = []
-        results: list[Spawned | SpawnFailure] = []
+        starts: list[Start | SpawnFailure] = []
+        asked: list[_Answers] = []
         try:
             for at in range(0, len(requests), size):
-                asked.append(await self._ask(requests[at : at + size], specifier))
-            for starts, done in asked:
-                await done
-                results += [start if isinstance(start, SpawnFailure) else start.result() for start in starts]
-        finally:  # cancelled: nobody waits for the others, but those who come after wait for their turn
-            for starts, _ in asked:
-                self._forget(starts)
-        return results
+                await self._turn.acquire()
+                asked.append(_Answers(self._turn.release))
+                try:
+                    for request in requests[at : at + size]:  # one by one: a later one may raise
+                        starts.append(self._specify(request, specifier, asked[-1]))
+                    if self._has_keeper():
+                        self._send([start for start in starts[at:] if isinstance(start, Start)])
+                finally:
+                    asked[-1].come()
+            for answers in asked:
+                await answers.done
+        finally:  # cancelled, or not to be asked for: nobody waits for the others, but those after wait for their turn
+            for start in starts:
+                if isinstance(start, Start) and self.find(start.serial) is start:
+                    self.take(start, SpawnFailure("nobody waits for it any more"))
+        return [start if isinstance(start, SpawnFailure) else start.result() for start in starts]
 
     def find(self, serial: int) -> Start | None:
         """Return the one of that number, unless it has its answer."""
@@ -132,33 +141,7 @@ class Starts:
 
     def send_again(self) -> None:
         """Tell another keeper of all that have no answer."""
-        self.are_sent = True
         self._send(list(self._by_serial.values()))
-
-    async def _ask(
-        self, requests: Sequence[SpawnRequest], specifier: Specifier
-    ) -> tuple[list[Start | SpawnFailure], asyncio.Future[None]]:
-        """Ask for some; return them, and what is done when all have their answers."""
-        await self._turn.acquire()
-        answers = _Answers(self._turn.release)
-        starts: list[Start | SpawnFailure] = []
-        try:
-            for request in requests:
-                starts.append(self._specify(request, specifier, answers))
-            if self.are_sent:
-                self._send([start for start in starts if isinstance(start, Start)])
-        except BaseException:  # an extension made a request of what is none
-            self._forget(starts)
-            raise
-        finally:
-            answers.come()
-        return starts, answers.done
-
-    def _forget(self, starts: Sequence[Start | SpawnFailure]) -> None:
-        """Wait no longer for the answers of some."""
-        for start in starts:
-            if isinstance(start, Start) and self.find(start.serial) is start:
-                self.take(start, SpawnFailure("nobody waits for it any more"))
 
     def _specify(self, request: SpawnRequest, specifier: Specifier, answers: _Answers) -> Start | SpawnFailure:
         try:
@@ -195,7 +178,7 @@ class Starts:
                 error = _failed(exc, starts[0].request) if isinstance(exc, OSError) else SpawnFailure(str(exc))
                 self.take(starts[0], error)
                 return
-            for start in starts:  # one of the descriptors is not open: that is no reason for the others to fail
+            for start in starts:  # what is wrong with one, such as a descriptor that is not open, fails no other
                 self._send_together([start], start.made.fds)
 
 

@@ -38,7 +38,7 @@ from circus_core.registry import Registry
 from circus_core.services import Children, Services
 from circus_core.sockets import ManagedSocket, SocketSet, resolve
 from circus_core.spawner import Spawner
-from circus_core.threads import behind_loop, in_thread
+from circus_core.threads import in_thread
 
 logger: Final = logging.getLogger("circus")
 
@@ -191,7 +191,7 @@ class Daemon:
         else:
             self.arbiter.resume(left)
         # The commands take 30 ms to load: processes are not kept waiting for that, only the first message is.
-        await behind_loop(self._report_extensions)
+        await in_thread(self._report_extensions)
         if self._controller is not None:
             self._controller.open(self.arbiter, self.veto)
             if left is not None and left.handover is not None:

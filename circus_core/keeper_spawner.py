@@ -60,7 +60,7 @@ class KeeperSpawner:
         self._state: dict[str, bytes] = {}
         self._serial = 0
         self._last = 0
-        self._starts = Starts(link)
+        self._starts = Starts(link, lambda: self._is_home)
         self._syncs: dict[int, asyncio.Future[None]] = {}
         self._is_open = False
         self._is_home = False  # the keeper has all that we have
@@ -91,7 +91,7 @@ class KeeperSpawner:
     async def open(self, on_exits: Callable[[Sequence[Exited]], None]) -> None:
         self._on_exits = on_exits
         self._link.open()
-        self._is_open = self._is_home = self._starts.are_sent = True
+        self._is_open = self._is_home = True
         self._link.send(("attach", self._last))
 
     def suspend(self) -> None:
@@ -101,7 +101,7 @@ class KeeperSpawner:
 
     async def close(self) -> None:
         if self._is_open:
-            self._is_open = self._is_home = self._starts.are_sent = False
+            self._is_open = self._is_home = False
             self._link.send(("end",))
         self._link.close()
         self._let_go()
@@ -203,15 +203,16 @@ class KeeperSpawner:
         for serial, number, pid, started, has_pidfd in fields[0]:
             pidfd = left.popleft() if has_pidfd and left else -1
             start = self._starts.find(serial)
-            if start is None:
-                close_all([pidfd] if pidfd >= 0 else [])
-            elif has_pidfd and (pidfd < 0 or is_in_reserve(pidfd)):  # we may open no more: nobody could look after it
+            may_open_no_more = has_pidfd and (pidfd < 0 or is_in_reserve(pidfd))
+            if start is not None and not may_open_no_more:
+                self._begin(start, number, pid, started, pidfd)
+                continue
+            if pidfd >= 0:
+                os.close(pidfd)
+            if start is not None:  # nobody could look after it
                 with suppress(ProcessLookupError):  # it has ended by itself
                     os.kill(pid, signal.SIGKILL)
-                close_all([pidfd] if pidfd >= 0 else [])
                 self._starts.fail(start, OSError(errno.EMFILE, ""))
-            else:
-                self._begin(start, number, pid, started, pidfd)
 
     def _begin(self, start: Start, number: int, pid: int, started: float, pidfd: int) -> None:
         """Note that a child has started, and answer who asked for it."""
@@ -278,7 +279,7 @@ class KeeperSpawner:
 
     def is_alone(self) -> None:
         """Look after the children without a keeper: it died. What is asked for waits for :meth:`move`."""
-        self._is_home = self._starts.are_sent = False
+        self._is_home = False
         self._alone_at = _orphans.now()
         loop = asyncio.get_running_loop()
         for child in self._children.values():

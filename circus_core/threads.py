@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_SOON: Final = 0.0005  #: seconds
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -26,19 +23,6 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     call = partial(function, *args, **kwargs)
     threading.Thread(target=_work, args=(call, loop, over), name="circus-call", daemon=True).start()
     return await over
-
-
-async def behind_loop(function: Callable[[], R]) -> R:
-    """Do as :func:`in_thread` does with a long computation, and hold up the loop less.
-
-    The interpreter lets a thread go on for 5 ms before another one has its turn; meanwhile that is 0.5 ms.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _SOON))
-    try:
-        return await in_thread(function)
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _work(call: Callable[[], R], loop: asyncio.AbstractEventLoop, over: asyncio.Future[R]) -> None:

@@ -84,7 +84,6 @@ class Children:
         self._last = 0
         self._home = os.open(".", os.O_PATH | os.O_DIRECTORY)
         self._null = os.open(os.devnull, os.O_RDWR)
-        self._several: Callable[[Sequence[Ready]], Sequence[int | OSError]] | None = None  #: creates them
         self.on_stranger: Callable[[int, int], object] = lambda pid, code: None  #: told of every other process
 
     @property
@@ -122,7 +121,7 @@ class Children:
             for ready in exact:
                 self._fork(ready)
         # Now, not when several are asked for, perhaps in months: until then its file may be gone, or another one.
-        self._several = self._several or way_to_several()
+        way_to_several()
 
     def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> Ready | None:
         ready = Ready(serial, spec)
@@ -187,7 +186,7 @@ class Children:
     ) -> dict[int, int]:
         """Return number in the child to descriptor of ours; what is opened for the child alone closes with *opened*."""
         if len(fds) < spec["passed"]:  # the kernel gave us fewer than were sent
-            raise OSError(24, "too many open files")
+            raise OSError(become.EMFILE, "too many open files")
         for number, source in spec["pipes"].items():
             pipes[number] = self._out_of_the_way(fds[source])
         wanted = {}
@@ -223,9 +222,7 @@ class Children:
     def _launch(self, plain: Sequence[Ready]) -> None:
         """Create processes that need nothing set that posix_spawn cannot set, or that we can lend them."""
         cwd = plain[0].spec["cwd"]
-        if len(plain) > 1:
-            self._several = self._several or way_to_several()  # before the limit is lent: it imports
-        spawn_all = self._several if self._several and len(plain) > 1 else one_by_one
+        spawn_all = way_to_several() if len(plain) > 1 else one_by_one  # before the limit is lent: it may import
         results: list[int | OSError | become.StepError]
         try:
             if cwd is not None:

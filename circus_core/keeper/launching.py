@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import cache
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Ready:
         self.pipes: dict[int, int] = {}  #: 1 or 2 to the read end
 
 
+@cache
 def way_to_several() -> Callable[[Sequence[Ready]], Sequence[int | OSError]]:
     """Return what creates several processes at once, as far as that is possible here; it imports."""
     # Takes 10 ms to import: not before the first one is on its way.

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from circus_core.cli._circusctl import App, main
 from circus_core.cli._commands import CommandSet
 from circus_core.cli._options import Options, parse
 from circus_core.cli._shell import Shell, history_path
 from circus_core.cli._terminal import ConsoleTerminal
+from circus_core.cli.circusctl import App, main
 from circus_core.errors import CallTimeoutError, UsageError
 from circus_core.registry import Registry
 
