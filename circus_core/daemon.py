@@ -29,6 +29,7 @@ from circus_core.events import Event
 from circus_core.faces import Bare, Faces
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
+from circus_core.keeper.descriptors import make_room
 from circus_core.options import CircusConfig
 from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
@@ -149,6 +150,7 @@ class Daemon:
         self.is_replaced = end is End.REPLACED
 
     async def _open(self) -> None:
+        make_room()
         await self._spawner.open(self._children.told)
         await self._bind_endpoints()
         await self._make_arbiter()

@@ -1,9 +1,10 @@
 """Extensions by name: the only reader of entry points.
 
 Found are the entry points of six groups by :mod:`circus_core._entry_points`, in 1 ms, so that a one-shot ``circusctl``
-has its command loaded at once: ``importlib.metadata`` takes 18 ms to import, stevedore 25. The daemon, which has the
-time, has stevedore load them (``Registry(load=stevedore_loader.load)``). Both have the same table, so neither sees
-what the other does not.
+has its command loaded at once: ``importlib.metadata`` takes 18 ms to import, stevedore 25. The daemon has stevedore
+load what is named in files and messages (``Registry(load=stevedore_loader.load)``), when it is: a process that needs
+none of it does not wait for that. Hookimpls are imported and given to pluggy. All have the same table, so none sees
+what another does not.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Registry:
     """The extensions that are installed, as they were when it was made.
 
     :param disabled: what ``disable_extensions`` lists: ``group:name``, ``name`` or a distribution's name
-    :param load: how an entry point is loaded
+    :param load: how an entry point is loaded that is named somewhere; hookimpls are imported
     :param path: folders to look for distributions in, ``sys.path`` by default
     """
 
@@ -232,10 +233,11 @@ class Registry:
         if extension.state is State.DISABLED:
             raise extension.complaint("is disabled", "take it out of disable_extensions")
         if extension.state is State.AVAILABLE:
+            group, load = Group(extension.entry_point.group), self._load_one
+            if group in _HOOKIMPLS:
+                load = EntryPoint.load
             try:
-                extension.found = _PREPARE[Group(extension.entry_point.group)](
-                    self._load_one(extension.entry_point), extension.entry_point.name
-                )
+                extension.found = _PREPARE[group](load(extension.entry_point), extension.entry_point.name)
             except (Exception, SystemExit) as exc:  # an import runs a stranger's code
                 raise extension.break_(f"cannot be loaded: {_said(exc)}") from exc
             extension.state = State.LOADED
@@ -308,6 +310,7 @@ _PREPARE: Final[Mapping[Group, Callable[[Any, str], Any]]] = {
     Group.CONSOLE: _hookimpls,
 }
 
+_HOOKIMPLS: Final = frozenset({Group.EXTENSIONS, Group.CONSOLE})
 
 _METHODS: Final = {Group.PLUGINS: "handle_recv"}
 """What a class has, where a file may have others beside it."""

@@ -22,10 +22,12 @@ def find_package() -> None:
 
 def main(words: list[str]) -> int:
     """Keep the children of the arbiter that *words* tell of, and return the exit code."""
-    from circus_core.keeper.keeper import Keeper  # noqa: PLC0415  # can be found only now
+    from circus_core.keeper.descriptors import make_room  # noqa: PLC0415  # can be found only now
+    from circus_core.keeper.keeper import Keeper  # noqa: PLC0415
 
     channel, pid, is_child, soft, hard = (int(word) for word in words[:5])
     os.set_inheritable(channel, False)
+    make_room()
     try:
         with open("/proc/self/comm", "w", encoding="ascii") as file:
             file.write("circusd")
