@@ -1,4 +1,4 @@
-"""The listening socket of a ZeroMQ endpoint, kept for the next arbiter."""
+"""The listening socket of a ZeroMQ endpoint: made without libzmq, kept for the next arbiter."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import socket
 import stat
 from contextlib import suppress
+from typing import Final
 from urllib.parse import urlsplit
 
 from circus_core._descriptors import open_fds
 from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import Spawner
+
+_BACKLOG: Final = 100  #: that of libzmq
+_LONGEST_PATH: Final = 107  #: bytes; one of 108 has no room for its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,12 @@ class KeptListener:
         self.drop()
         return None
 
-    def store(self, asked: str, address: str, file: tuple[int, int] | None) -> None:
-        """Store the socket that listens at *address*, which was bound as *asked*."""
-        fd = listening_fd(address)
+    def store(self, asked: str, address: str, file: tuple[int, int] | None, fd: int | None) -> None:
+        """Store the socket that listens at *address*, which was bound as *asked*.
+
+        :param fd: ``None`` for one that libzmq has made
+        """
+        fd = listening_fd(address) if fd is None else fd
         if fd is not None:
             metadata = json.dumps({"asked": asked, "address": address, "file": file})
             self._spawner.store_fd(self._name, fd, metadata)
@@ -60,6 +67,48 @@ class KeptListener:
     def drop(self) -> None:
         """Drop what is stored."""
         self._spawner.drop_fd(self._name)
+
+
+def listen(address: str) -> socket.socket | None:
+    """Return a socket that listens at a ZeroMQ *address*, ``None`` when only libzmq knows what it means.
+
+    As libzmq does, it takes the place of a socket file that is there.
+
+    :raises OSError: the address cannot be had
+    """
+    scheme, _, rest = address.partition("://")
+    if "\0" in rest:
+        return None
+    if scheme == "ipc" and rest[:1] not in ("", "@", "*") and len(os.fsencode(rest)) <= _LONGEST_PATH:
+        sock = socket.socket(socket.AF_UNIX)
+        with suppress(OSError):
+            os.unlink(rest)
+        return _listen(sock, rest)
+    host, _, port = rest.rpartition(":")
+    if scheme == "tcp" and _is_ipv4(host) and port.isdecimal() and 0 < int(port) < 1 << 16:
+        sock = socket.socket(socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return _listen(sock, (host, int(port)))
+    return None
+
+
+def _listen(sock: socket.socket, address: str | tuple[str, int]) -> socket.socket:
+    try:
+        sock.setblocking(False)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        return False
+    return True
 
 
 def listening_fd(address: str) -> int | None:

@@ -12,30 +12,22 @@ from typing import Any
 
 from circus_core.errors import StateError
 
-Encoder = Callable[[Any], Any]
 Decoder = Callable[[Any, str], Any]
 """Takes what JSON gave and where it stands, for messages."""
 
-_ATOMS = (bool, int, float, str, type(None))
 
+def plain(value: Any) -> Any:
+    """Return something that JSON has a form for, of what it has none for itself: the ``default`` of ``json.dumps``.
 
-@cache
-def encoder(hint: Any) -> Encoder:
-    """Return what makes of a value of the type *hint* something that JSON has a form for."""
-    if dataclasses.is_dataclass(hint):
-        return _dataclass_encoder(hint)
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
-        inner = encoder(args[0])
-        return lambda value: [inner(item) for item in value]
-    if origin in (typing.Union, types.UnionType):
-        return _union_encoder([arg for arg in args if arg is not type(None)])
-    if origin is not None and issubclass(origin, Mapping):
-        inner = encoder(args[1])
-        return lambda value: {str(key): inner(item) for key, item in value.items()}
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return lambda value: value.value
-    return lambda value: value
+    It needs no type hints, which take milliseconds to evaluate.
+    """
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 @cache
@@ -66,11 +58,6 @@ def _hints(cls: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def _dataclass_encoder(cls: Any) -> Encoder:
-    parts = [(name, encoder(hint)) for name, hint in _hints(cls).items()]
-    return lambda value: {name: encode(getattr(value, name)) for name, encode in parts}
-
-
 def _dataclass_decoder(cls: Any) -> Decoder:
     parts = {name: decoder(hint) for name, hint in _hints(cls).items()}
 
@@ -86,14 +73,6 @@ def _dataclass_decoder(cls: Any) -> Decoder:
             raise StateError(f"{where}: {exc}") from exc
 
     return decode
-
-
-def _union_encoder(args: list[Any]) -> Encoder:
-    complex_ones = [encoder(arg) for arg in args if not (isinstance(arg, type) and issubclass(arg, _ATOMS))]
-    if not complex_ones:
-        return lambda value: value
-    inner = complex_ones[0]
-    return lambda value: value if isinstance(value, _ATOMS) and not isinstance(value, Enum) else inner(value)
 
 
 def _union_decoder(args: tuple[Any, ...]) -> Decoder:

@@ -12,14 +12,14 @@ import zmq
 
 from circus_core import protocol
 from circus_core._execution import Veto, begin, is_immediate, settled
-from circus_core.endpoints import Endpoint, has_message
+from circus_core._zmq_sockets import has_message
+from circus_core.endpoints import Endpoint
 from circus_core.errors import CircusError
 from circus_core.estate import Estate, current_command
 from circus_core.interfaces import ArbiterHandle, Reply
 from circus_core.protocol import Message
 from circus_core.records import HeldMessage
 from circus_core.services import logger
-from circus_core.spawner import Spawner
 
 _TURN: Final = 0.002  #: seconds in which messages are taken before others on the loop have their turn
 _RECEIVE_LIMIT: Final = 64 * protocol.MAX_BYTES  #: libzmq drops a client that sends more in one frame
@@ -30,19 +30,25 @@ _RETURN_LIMIT: Final = 10.0  #: seconds that the clients of an arbiter before ha
 _RETURN_LOOK: Final = 0.02
 
 
+def make_socket(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """Return a socket for a controller."""
+    socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # tells that a client is away
+    return socket
+
+
 class Controller:
     """Answers what clients send, in the order of its arrival.
 
-    :param spawner: keeps the listening socket for the next arbiter
+    :param endpoint: one for what :func:`make_socket` makes
     :param estate: has stored what a command changed before the reply is sent
     """
 
-    def __init__(self, context: zmq.Context[Any], spawner: Spawner | None = None, estate: Estate | None = None) -> None:
-        self.endpoint = Endpoint(context.socket(zmq.ROUTER), "endpoint", spawner)
+    def __init__(self, endpoint: Endpoint, estate: Estate | None = None) -> None:
+        self.endpoint = endpoint
         self._estate = estate
-        self._socket = self.endpoint.socket
-        self._socket.setsockopt(zmq.MAXMSGSIZE, _RECEIVE_LIMIT)
-        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # tells that a client is away
+        self._socket = endpoint.socket
         self._arbiter: ArbiterHandle | None = None
         self._veto: Veto | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -11,29 +11,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from socket import socket as Socket
-from typing import Any, Final
-
-import zmq
+from typing import TYPE_CHECKING, Any, Final
 
 from circus_core._execution import objection
 from circus_core._upgrades import Upgrader, Upgrades
 from circus_core.arbiter import Arbiter
+from circus_core.changes import PendingChange
 from circus_core.companions import with_companions
 from circus_core.config import Config
-from circus_core.controller import Controller
-from circus_core.discovery import Discovery
-from circus_core.endpoints import give_to
 from circus_core.errors import CircusError, StateError
 from circus_core.estate import Estate, Left
 from circus_core.events import Event
 from circus_core.faces import Bare, Faces
+from circus_core.frontend import Frontend
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
 from circus_core.keeper.descriptors import make_room
-from circus_core.options import CircusConfig
 from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
-from circus_core.publisher import Publisher
 from circus_core.records import End, Handover, load_label
 from circus_core.registry import Registry
 from circus_core.services import Children, Services
@@ -41,10 +36,16 @@ from circus_core.sockets import ManagedSocket, SocketSet, resolve
 from circus_core.spawner import Spawner
 from circus_core.threads import in_thread
 
+if TYPE_CHECKING:
+    import zmq
+
+    from circus_core.publisher import Publisher
+
 logger: Final = logging.getLogger("circus")
 
 _ENDPOINTS: Final = ("endpoint", "pubsub_endpoint", "endpoint_owner", "multicast_endpoint")
 _KILL_LIMIT: Final = 1.0  #: seconds
+_UNASKED: Final = 1.0  #: seconds of its start after which it answers though nobody has asked
 _SUSPEND_LIMIT: Final = 1.0  #: seconds that a stream which hangs may hold up an upgrade
 
 
@@ -60,6 +61,7 @@ class Daemon:
     :param estate: what *left* was read by
     :param left: what the arbiter before left, to go on from
     :param upgrader: puts another arbiter in the place of this one
+    :param answers_late: what answers clients is loaded when one comes or all has started: that starts sooner
     :param faces: stands for arbiter and watchers where hooks of watchers meet them
     """
 
@@ -79,6 +81,7 @@ class Daemon:
         estate: Estate | None = None,
         left: Left | None = None,
         upgrader: Upgrader | None = None,
+        answers_late: bool = False,
     ) -> None:
         self._config = config
         self._spawner = spawner
@@ -86,8 +89,6 @@ class Daemon:
         self._load = load
         self._reopen_logs = reopen_logs
         self._on_stopping = on_stopping
-        self._context = context
-        self._own_context: zmq.Context[Any] | None = None
         self._given = dict(sockets or {})
         self._faces = faces or Bare()
         self._pump = Pump(journal=open_journal(spawner), rings=take_rings(spawner) if left else None)
@@ -95,15 +96,14 @@ class Daemon:
         self._children = Children()
         self._sockets = SocketSet(spawner)
         self._estate = estate or Estate(spawner)
+        self._frontend = Frontend(spawner, self._estate, context)
+        self._answers_late = answers_late and left is None
         self._left = left
         self._upgrades = Upgrades(upgrader, self._estate, self)
         self._on_ready: Callable[[], None] = lambda: None
         self._stored: dict[str, bytes] = {}  # for the case that another arbiter fails
         self.is_replaced = False  #: another arbiter serves, and has everything
         self._takes_over = left is not None
-        self._controller: Controller | None = None
-        self._publisher: Publisher | None = None
-        self._discovery: Discovery | None = None
         self._arbiter: Arbiter | None = None
         self._is_quitting = False
         self._ended: asyncio.Future[End] | None = None
@@ -117,7 +117,7 @@ class Daemon:
     @property
     def publisher(self) -> Publisher | None:
         """What publishes events; ``None`` without an endpoint for them."""
-        return self._publisher
+        return self._frontend.publisher
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until told to quit; cancelled, kill what runs and return.
@@ -152,7 +152,9 @@ class Daemon:
     async def _open(self) -> None:
         make_room()
         await self._spawner.open(self._children.told)
-        await self._bind_endpoints()
+        await self._frontend.bind(self._config.circus)
+        if not self._answers_late:
+            self._frontend.answer()
         await self._make_arbiter()
         self._pump.resume()
         self._pump.start()
@@ -177,8 +179,9 @@ class Daemon:
         """Open log files and the targets of streams anew."""
         self.arbiter.reopen_logs()
 
-    def _report_extensions(self) -> None:
-        """Load what is loaded at start, and log what is broken or missing."""
+    def _load_what_answers(self) -> None:
+        """Load commands and what they come by, and log which extensions are broken or missing."""
+        self._frontend.load()
         self._registry.commands()
         for problem in self._registry.problems():
             logger.warning("%s", problem)
@@ -188,17 +191,33 @@ class Daemon:
     async def _begin(self) -> None:
         self._hooks.notify("circus_daemon_starting", arbiter=self.arbiter)
         left, self._left = self._left, None
-        if left is None:
-            self.arbiter.start_watchers()
-        else:
+        if left is not None:
             self.arbiter.resume(left)
-        # The commands take 30 ms to load: processes are not kept waiting for that, only the first message is.
-        await in_thread(self._report_extensions)
-        if self._controller is not None:
-            self._controller.open(self.arbiter, self.veto)
-            if left is not None and left.handover is not None:
-                self._upgrades.resume(left)
-                self._controller.replay(left.handover.messages)
+        elif self._answers_late:
+            await self._until_asked(self.arbiter.start_watchers())
+        else:
+            self.arbiter.start_watchers()
+        # Processes are not kept waiting for what takes 80 ms to load, only the first message is.
+        await in_thread(self._load_what_answers)
+        self._answers_late = False
+        self._frontend.open(self.arbiter, self.veto)
+        if left is not None and left.handover is not None and self._frontend.endpoint:
+            self._upgrades.resume(left)
+            self._frontend.replay(left.handover.messages)
+
+    async def _until_asked(self, start: PendingChange) -> None:
+        """Return when a client comes, all has started or is to end, or it takes too long."""
+        assert self._ended is not None
+        waits: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._frontend.knocked()),
+            asyncio.ensure_future(start),
+        ]
+        try:
+            await asyncio.wait([self._ended, *waits], timeout=_UNASKED, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _make_arbiter(self) -> None:
         # What was complete stays as it was, whatever extensions would add by now.
@@ -221,8 +240,8 @@ class Daemon:
             Arbiter(
                 config,
                 services,
-                endpoint=self._controller.endpoint.address if self._controller else "",
-                pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
+                endpoint=self._frontend.endpoint,
+                pubsub_endpoint=self._frontend.pubsub_endpoint,
                 load=lambda: self._complete(self._load()),
                 on_end=self._end,
                 reopen_logs=self._reopen_logs,
@@ -239,8 +258,8 @@ class Daemon:
         return with_companions(
             config,
             self._hooks,
-            endpoint=self._controller.endpoint.address if self._controller else "",
-            pubsub_endpoint=self._publisher.endpoint.address if self._publisher else "",
+            endpoint=self._frontend.endpoint,
+            pubsub_endpoint=self._frontend.pubsub_endpoint,
         )
 
     async def _open_sockets(self, config: Config) -> None:
@@ -258,9 +277,8 @@ class Daemon:
     async def _begin_again(self) -> None:
         """Start anew from the configuration that the restart read before anything was stopped."""
         old = self._config
-        if self._controller is not None:
-            self._pump.rings.wake()
-            await self._controller.pause()
+        self._pump.rings.wake()
+        await self._frontend.pause()
         await self.arbiter.close()
         self._sockets.close()
         await self._spawner.sync()
@@ -278,57 +296,28 @@ class Daemon:
         self._hooks.notify("circus_config_read", config=config)
         old, self._config = self._config, config
         if any(getattr(old.circus, name) != getattr(config.circus, name) for name in _ENDPOINTS):
-            self._close_endpoints()
+            self._frontend.close()
             await self._spawner.sync()
-            await self._bind_endpoints(is_again=True)
+            await self._frontend.bind(config.circus, is_again=True)
+            self._frontend.answer()
         await self._make_arbiter()
-
-    async def _bind_endpoints(self, *, is_again: bool = False) -> None:
-        circus: CircusConfig = self._config.circus
-        if circus.pubsub_endpoint:
-            self._publisher = Publisher(self._zmq(), self._spawner)
-            await self._publisher.endpoint.bind(circus.pubsub_endpoint, is_again=is_again)
-            self._publisher.open()
-        if not circus.endpoint:
-            return
-        self._controller = Controller(self._zmq(), self._spawner, self._estate)
-        await self._controller.endpoint.bind(circus.endpoint, is_again=is_again)
-        if circus.endpoint_owner:
-            give_to(self._controller.endpoint.address, circus.endpoint_owner)
-        self._discovery = Discovery(circus.multicast_endpoint, self._controller.endpoint.address)
-        self._discovery.open()
-
-    def _zmq(self) -> zmq.Context[Any]:
-        if self._context is not None:
-            return self._context
-        self._own_context = self._own_context or zmq.Context()
-        return self._own_context
-
-    def _close_endpoints(self) -> None:
-        for endpoint in (self._discovery, self._controller, self._publisher):
-            if endpoint is not None:
-                endpoint.close()
-        self._discovery = self._controller = self._publisher = None
 
     async def let_go(self, asked_by: str) -> None:
         """Let go of everything that another arbiter gets; what is under way is stored for it."""
         self._takes_over = True  # from now on there is something to take over from
         self._pump.rings.wake()
-        messages = self._controller.hold() if self._controller is not None else []
+        messages = self._frontend.hold()
         await self.arbiter.close()
         await in_thread(self._pump.suspend, _SUSPEND_LIMIT)
         keep_rings(self._spawner, self._pump.rings)
         for _ in range(10):  # what comes while this is stored has to be stored too
             self._estate.hand_over(Handover(messages=tuple(messages), asked_by=asked_by))
-            late = self._controller.waiting() if self._controller is not None else []
+            late = self._frontend.waiting()
             if not late:
                 break
             messages += late
         self._stored = self._spawner.stored_state()
-        for endpoint in (self._controller, self._publisher):
-            if endpoint is not None:
-                endpoint.let_go()
-        self._close_endpoints()
+        self._frontend.let_go()
         self._sockets.let_go()
 
     async def take_back(self) -> None:
@@ -350,18 +339,16 @@ class Daemon:
 
     async def _close(self) -> None:
         await self._upgrades.close()
-        if self._controller is not None:
-            self._pump.rings.wake()
-            await self._controller.pause()
+        self._pump.rings.wake()
+        await self._frontend.pause()
         if self._arbiter is not None:
             await self._arbiter.close()
         self._sockets.close()
-        self._close_endpoints()
+        self._frontend.close()
         self._estate.flush()
         await self._spawner.close()
         await in_thread(self._pump.stop)
-        if self._own_context is not None:
-            await in_thread(self._own_context.term)
+        await self._frontend.end()
 
     async def _kill_all(self) -> None:
         """Leave no process of a watcher behind: nobody will wait for their graceful ends."""
@@ -391,8 +378,7 @@ class Daemon:
 
     def publish(self, event: Event) -> None:
         """Send an event to whoever is subscribed, and to hooks."""
-        if self._publisher is not None:
-            self._publisher.publish(event)
+        self._frontend.publish(event)
         if self._hooks.has("circus_event_published"):
             self._hooks.notify("circus_event_published", event=event)
 

@@ -7,34 +7,60 @@ import errno
 import os
 import pwd
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from socket import socket as Socket
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import zmq
-
-from circus_core._listener import KeptListener
+from circus_core._listener import KeptListener, listen
 from circus_core.busy import Owner, tcp_owner, unix_owner
 from circus_core.errors import ConfigError
 from circus_core.spawner import Spawner
+
+if TYPE_CHECKING:
+    import zmq
 
 _PATIENCE: Final = 3.0  #: seconds that an address may stay taken by a socket of ours that is closing
 
 
 class Endpoint:
-    """A ZeroMQ socket of the daemon and the address that it is bound to.
+    """An address of the daemon, and the ZeroMQ socket that is bound to it.
 
+    Where the address needs no help of libzmq's it is bound without: who connects waits in the kernel until there is
+    a socket.
+
+    :param make: makes the socket
     :param option: name of the option that the address comes from, for messages
     :param spawner: keeps the listening socket for the next arbiter, where it outlives this one
     """
 
-    def __init__(self, sock: zmq.Socket[bytes], option: str, spawner: Spawner | None = None) -> None:
-        sock.setsockopt(zmq.LINGER, 0)
-        self.socket = sock
+    def __init__(self, make: Callable[[], zmq.Socket[bytes]], option: str, spawner: Spawner | None = None) -> None:
         self.address = ""  #: as clients connect to it, once it is bound
         self.is_taken_over = False  #: an arbiter before this one was bound to it
+        self._make = make
         self._option = option
         self._keep = KeptListener(spawner, f"endpoint:{option}") if spawner and spawner.is_durable else None
         self._file: tuple[int, int] | None = None
+        self._listener: Socket | None = None  #: until there is a socket
+        self._socket: zmq.Socket[bytes] | None = None
+
+    @property
+    def listener(self) -> Socket | None:
+        """What clients connect to, as long as the endpoint has no socket."""
+        return self._listener
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """The socket, which takes connections from the first use on."""
+        if self._socket is None:
+            self._socket = self._make()
+            self._socket.linger = 0
+            if self._listener is not None:
+                from circus_core._zmq_sockets import hand_over  # noqa: PLC0415  # see there
+
+                listener, self._listener = self._listener.detach(), None
+                hand_over(self._socket, listener, self.address)
+        return self._socket
 
     async def bind(self, address: str, *, is_again: bool = False) -> None:
         """Bind to *address*.
@@ -44,29 +70,28 @@ class Endpoint:
         """
         kept = self._keep.fetch(address) if self._keep else None
         if kept is not None:
-            self.socket.setsockopt(zmq.USE_FD, kept.fd)
-            self.socket.bind(kept.address)
+            self._listener = Socket(fileno=kept.fd)
             self.address, self._file = kept.address, kept.file
             self.is_taken_over = True
             return
         path = ipc_path(address)
-        # libzmq takes over the path of a socket that somebody else still listens on.
+        # The path of a socket that somebody else still listens on would be taken over.
         owner = unix_owner(path) if path else None
         if owner is not None:
             raise _taken(address, self._option, owner)
         limit = time.monotonic() + (_PATIENCE if is_again else 0.0)
         while not self._try_to_bind(address, is_patient=time.monotonic() < limit):  # noqa: ASYNC110  no event tells
             await asyncio.sleep(0.02)
-        self.address = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._file = _identity(path)
         if self._keep is not None:
-            self._keep.store(address, self.address, self._file)
+            fd = None if self._listener is None else self._listener.fileno()
+            self._keep.store(address, self.address, self._file, fd)
 
     def let_go(self, linger: int = 0) -> None:
         """Close the socket; its address stays, and who connects waits in the kernel for the next arbiter."""
         self._file = None
         self._keep = None
-        self.socket.close(linger)
+        self._close(linger)
 
     def close(self, linger: int = 0) -> None:
         """Close the socket and remove its file, if that is still the one it made. May be called twice.
@@ -80,12 +105,25 @@ class Endpoint:
         self._file = None
         if self._keep is not None:
             self._keep.drop()
-        self.socket.close(linger)
+        self._close(linger)
+
+    def _close(self, linger: int) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._socket is not None:
+            self._socket.close(linger)
 
     def _try_to_bind(self, address: str, *, is_patient: bool) -> bool:
         try:
-            self.socket.bind(address)
-        except zmq.ZMQError as exc:
+            self._listener = listen(address)
+            if self._listener is not None:
+                self.address = address
+            else:
+                from circus_core._zmq_sockets import bind  # noqa: PLC0415  # see there
+
+                self.address = bind(self.socket, address)
+        except OSError as exc:
             if exc.errno != errno.EADDRINUSE or not is_patient:
                 raise _refusal(address, self._option, exc) from exc
             return False
@@ -138,7 +176,7 @@ def _taken(endpoint: str, option: str, owner: Owner | None) -> ConfigError:
     )
 
 
-def _refusal(endpoint: str, option: str, exc: zmq.ZMQError) -> ConfigError:
+def _refusal(endpoint: str, option: str, exc: OSError) -> ConfigError:
     if exc.errno == errno.EADDRINUSE:
         return _taken(endpoint, option, _tcp_owner(endpoint))
     fix = {
@@ -157,10 +195,3 @@ def _tcp_owner(endpoint: str) -> Owner | None:
         return tcp_owner(address.hostname or "", address.port or 0)
     except (ValueError, OSError):
         return None
-
-
-def has_message(socket: zmq.Socket[Any]) -> bool:
-    """Tell if a message has come; a third of what it costs to try and fail. After a ``False`` the descriptor tells."""
-    events = socket.getsockopt(zmq.EVENTS)
-    assert isinstance(events, int)
-    return bool(events & zmq.POLLIN)

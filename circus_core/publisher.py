@@ -8,14 +8,20 @@ from typing import Any, Final
 
 import zmq
 
-from circus_core.endpoints import Endpoint, has_message
+from circus_core._zmq_sockets import has_message
+from circus_core.endpoints import Endpoint
 from circus_core.events import Event
 from circus_core.protocol import SYNC_TOPIC
-from circus_core.spawner import Spawner
 
 _MOST_WANTED: Final = 100  #: beginnings of topics that are told apart; with more of them all is written
 _RETURN_TIME: Final = 0.5  #: seconds that the subscribers of an arbiter before need: libzmq tries again every 0.1 s
 _LAST_EVENTS_MS: Final = 200  #: milliseconds that the last events have to leave when another arbiter takes over
+
+
+def make_socket(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """Return a socket for a publisher."""
+    socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
+    return socket
 
 
 class Publisher:
@@ -23,11 +29,13 @@ class Publisher:
 
     libzmq does not tell subscribers from when on they get everything. Who has to know subscribes, last of all, to a
     topic of its own that starts with ``SYNC_TOPIC``: it gets every event that is published after the answer.
+
+    :param endpoint: one for what :func:`make_socket` makes
     """
 
-    def __init__(self, context: zmq.Context[Any], spawner: Spawner | None = None) -> None:
-        self._socket = context.socket(zmq.XPUB)
-        self.endpoint = Endpoint(self._socket, "pubsub_endpoint", spawner)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._socket = endpoint.socket
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kept: list[tuple[bytes, bytes]] | None = None
         self._has_looked = False  # for subscriptions, in this turn of the loop

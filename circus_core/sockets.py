@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from circus_core import _bind
 from circus_core._bind import Address
-from circus_core._typed_json import decoder, encoder
+from circus_core._typed_json import decoder, plain
 from circus_core.errors import SocketError, SocketErrors
 from circus_core.interfaces import SocketView
 from circus_core.options import SocketConfig
@@ -81,8 +81,8 @@ class ManagedSocket:
     @property
     def metadata(self) -> str:
         """All that :meth:`recovered` needs."""
-        hint: Any = SocketConfig
-        return json.dumps({"config": encoder(hint)(self.config), "address": self.address, "file": self._file})
+        data = {"config": self.config, "address": self.address, "file": self._file}
+        return json.dumps(data, default=plain)
 
     @property
     def name(self) -> str:

@@ -149,6 +149,7 @@ def _serve(
         estate=estate,
         left=left,
         upgrader=seat.upgrader,
+        answers_late=True,
     )
     asyncio.run(_run(daemon, seat, notifier, daemonizer, heartbeat=config.circus.heartbeat_timeout))
     return daemon.is_replaced

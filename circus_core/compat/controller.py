@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from circus_core.compat._gate import Future
 from circus_core.controller import Controller as CoreController
+from circus_core.controller import make_socket
 from circus_core.discovery import Discovery
-from circus_core.endpoints import give_to
+from circus_core.endpoints import Endpoint, give_to
 from circus_core.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -75,8 +77,9 @@ class Controller:
         self._core = self._discovery = None
 
     async def _start(self, arbiter: Any) -> None:
-        self._core = core = CoreController(self.context or self.arbiter.context)
-        await core.endpoint.bind(self.endpoint)
+        endpoint = Endpoint(partial(make_socket, self.context or self.arbiter.context), "endpoint")
+        await endpoint.bind(self.endpoint)
+        self._core = core = CoreController(endpoint)
         self.endpoint = core.endpoint.address
         if self.endpoint_owner:
             give_to(self.endpoint, self.endpoint_owner)

@@ -26,12 +26,11 @@ class StatsPublisher:
 
     def __init__(self, stats_endpoint: str = DEFAULT_ENDPOINT_STATS, context: zmq.Context[Any] | None = None) -> None:
         self._own_context = zmq.Context() if context is None else None
-        self._endpoint = Endpoint((self._own_context or context or zmq.Context()).socket(zmq.XPUB), "stats_endpoint")
+        self._context = context or self._own_context or zmq.Context()
+        self._endpoint = Endpoint(self._make_socket, "stats_endpoint")
         self._wanted: set[str] = set()
         self._told: dict[str, tuple[Mapping[str, Any], str]] = {}  # topic to what it told but the age, and as JSON
         self._before = self._told
-        self.socket = self._endpoint.socket
-        self.socket.sndhwm = _MOST_WAITING
         try:
             # Another one may be just about to end.
             asyncio.run(self._endpoint.bind(stats_endpoint, is_again=True))
@@ -39,6 +38,12 @@ class StatsPublisher:
             self.stop()
             raise
         self.address = self._endpoint.address
+        self.socket = self._endpoint.socket
+
+    def _make_socket(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
+        socket.sndhwm = _MOST_WAITING
+        return socket
 
     def take_subscriptions(self) -> None:
         """Learn what is wanted by now."""

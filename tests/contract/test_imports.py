@@ -74,7 +74,8 @@ LAYERS: Final = (
     },
     {"watcher"},
     {"arbiter", "publisher"},
-    {"client", "controller", "daemon"},
+    {"client", "controller", "frontend"},
+    {"daemon"},
     {"async_client", "consumer", "embedding", "plugin"},
     {"cli"},
 )

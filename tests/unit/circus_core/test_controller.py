@@ -6,13 +6,15 @@ import asyncio
 import errno
 import json
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 
-from circus_core.controller import Controller
+from circus_core.controller import Controller, make_socket
+from circus_core.endpoints import Endpoint
 from circus_core.errors import CommandFailedError
 from circus_core.interfaces import ArbiterHandle, Command, NoArgs, Reply
 from tests.support.fake_arbiter import FakeArbiter
@@ -99,8 +101,9 @@ def ask(folder: Path, names: list[str], estate: Any = None) -> list[dict[str, An
     async def run(context: zmq.Context[Any]) -> list[dict[str, Any]]:
         arbiter = FakeArbiter()
         arbiter.known = {command.name: command for command in COMMANDS}
-        controller = Controller(context, estate=estate)
-        await controller.endpoint.bind(f"ipc://{folder}/endpoint")
+        endpoint = Endpoint(partial(make_socket, context), "endpoint")
+        await endpoint.bind(f"ipc://{folder}/endpoint")
+        controller = Controller(endpoint, estate)
         client = context.socket(zmq.DEALER)
         client.linger = 0
         client.connect(controller.endpoint.address)

@@ -6,12 +6,14 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import zmq
 
+from circus_core.endpoints import Endpoint
 from circus_core.events import WatcherAdded
-from circus_core.publisher import Publisher
+from circus_core.publisher import Publisher, make_socket
 from circus_core.quick_dataclass import dataclass
 
 PATIENCE = 10.0
@@ -35,8 +37,9 @@ async def until(probe: Callable[[], object], what: str) -> None:
 
 
 async def opened(context: zmq.Context[Any]) -> Publisher:
-    publisher = Publisher(context)
-    await publisher.endpoint.bind("tcp://127.0.0.1:*")
+    endpoint = Endpoint(partial(make_socket, context), "pubsub_endpoint")
+    await endpoint.bind("tcp://127.0.0.1:*")
+    publisher = Publisher(endpoint)
     publisher.open()
     return publisher
 
