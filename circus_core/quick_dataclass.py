@@ -30,6 +30,8 @@ else:
 def _define(cls: type[Any], is_frozen: bool, slots: bool, kw_only: bool) -> type[Any]:
     own = set(cls.__dict__)
     inherited = [params for base in cls.__mro__[1:] if (params := base.__dict__.get(_PARAMS)) and params.frozen]
+    if not cls.__doc__:
+        cls.__doc__ = cls.__name__  # the standard decorator would write a signature there, which takes milliseconds
     for params in inherited:
         params.frozen = False  # for the standard decorator, which else would compile what frozen classes have
     try:
