@@ -5,13 +5,13 @@ A name that two distributions claim is nobody's, wherever they stand in ``sys.pa
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final
 
 from circus_core import _entry_points
 from circus_core._entry_points import EntryPoint
+from circus_core._nearest import nearest
 from circus_core.errors import ExtensionError
 from circus_core.interfaces import ExtensionInfo
 from circus_core.quick_dataclass import dataclass
@@ -124,8 +124,8 @@ def _refuse_unknown_groups(extensions: Iterable[Extension]) -> None:
     for extension in extensions:
         group = extension.entry_point.group
         if group not in groups and extension.state is State.AVAILABLE:
-            near = difflib.get_close_matches(group, groups, n=1) or [", ".join(groups)]
-            extension.break_(f"is in {group}, which is no entry-point group", f"declare it in {near[0]}")
+            near = nearest(group, groups) or ", ".join(groups)
+            extension.break_(f"is in {group}, which is no entry-point group", f"declare it in {near}")
 
 
 def _refuse_duplicates(extensions: Iterable[Extension]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
+
+from circus_core._nearest import nearest
 
 
 def load(path: str, *, method: str = "__init__") -> object:
@@ -44,8 +45,8 @@ def _attribute(module: object, attributes: str, path: str) -> object:
         try:
             found = getattr(found, attribute)
         except AttributeError as exc:
-            near = difflib.get_close_matches(attribute, dir(found), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = nearest(attribute, dir(found))
+            hint = f"; did you mean {near}?" if near else ""
             raise ImportError(f"{path!r}: {exc}{hint}") from exc
     return found
 

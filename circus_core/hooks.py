@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from circus_core import hookspecs
+from circus_core._nearest import nearest
 from circus_core._watcher_hooks import WatcherHooks
 from circus_core.companions import check_companions
 from circus_core.errors import ConfigError, MessageError
@@ -181,10 +181,10 @@ def _fault(caller: pluggy.HookCaller, impl: pluggy.HookImpl) -> tuple[str, str] 
         if impl.optionalhook:
             return None
         known = [name for name in vars(hookspecs) if name.startswith("circus_")]
-        near = difflib.get_close_matches(caller.name, known, n=1)
+        near = nearest(caller.name, known)
         return (
             f"answers {caller.name}, which is no hook",
-            f"did you mean {near[0]}?" if near else "see the docs for those there are",
+            f"did you mean {near}?" if near else "see the docs for those there are",
         )
     if inspect.iscoroutinefunction(impl.function):
         return f"answers {caller.name} with an async def", "make it a plain function that starts a task"

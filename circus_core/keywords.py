@@ -12,6 +12,7 @@ from circus_core import values
 from circus_core._checks import Problem, socket_problems, watcher_problems
 from circus_core._environment import child_env
 from circus_core._kinds import MODE
+from circus_core._nearest import nearest
 from circus_core.errors import ConfigError
 from circus_core.options import (
     HOOK_NAMES,
@@ -235,7 +236,7 @@ def _refuse(section: str, problems: Iterable[Problem]) -> None:
 
 
 def _near(name: str, known: Mapping[str, object]) -> str:
-    near = values.nearest(name, known)
+    near = nearest(name, known)
     return f"did you mean {near}?" if near else f"known: {', '.join(known)}"
 
 

@@ -16,6 +16,7 @@ from circus_core import values
 from circus_core._checks import watcher_problems
 from circus_core._environment import child_env
 from circus_core._extension_rows import extension_rows, read_options
+from circus_core._nearest import nearest
 from circus_core._rows import Kind, OnChange, Option, option, table
 from circus_core._tables import (
     HOOK_NAMES,
@@ -31,7 +32,7 @@ from circus_core._tables import (
 )
 from circus_core.accounts import group_number, user_number
 from circus_core.errors import MessageError
-from circus_core.values import Respawn, nearest
+from circus_core.values import Respawn
 
 __all__ = [
     "HOOK_NAMES",

@@ -9,7 +9,6 @@ what another does not.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from circus_core import _catalog, _dotted
 from circus_core._catalog import Extension, Group, State
 from circus_core._entry_points import EntryPoint
+from circus_core._nearest import nearest
 from circus_core._stream_options import check_options
 from circus_core.arguments import schema
 from circus_core.errors import ConfigError, ExtensionError, MessageError, OptionError
@@ -265,8 +265,8 @@ class Registry:
                 f"no {group.noun} named {name!r}: entry-point group {group.value} is empty",
                 fix=f"install what has it with pip, or write the dotted path of a {group.noun}",
             )
-        near = difflib.get_close_matches(name, known, n=1)
-        fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        near = nearest(name, known)
+        fix = f"did you mean {near}?" if near else f"known: {', '.join(known)}"
         return ExtensionError(f"no {group.noun} named {name!r}", fix=fix)
 
 

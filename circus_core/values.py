@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 import signal
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
+
+from circus_core._nearest import nearest
 
 try:
     import resource
@@ -198,14 +199,7 @@ def environment(text: str) -> dict[str, str]:
     return result
 
 
-def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str | None:
-    """Return the name among *known* that *name* was most likely meant to be, ``None`` when none is near."""
-    by_fold = {k.lower(): k for k in known}
-    close = get_close_matches(name.lower(), by_fold, n=1, cutoff=0.75)
-    return by_fold[close[0]] if close else None
-
-
-def hint(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'X'?`` or, when no name is near, nothing."""
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""

@@ -166,6 +166,7 @@ async def _run(
     def ready() -> None:
         # What was imported stays: a full collection would look through all of it, and hold up everybody for 20 ms.
         gc.freeze()
+        gc.enable()
         logger.info("Starting master on pid %d", seat.pid)
         _warn_of_open_door(daemon.arbiter.endpoint)
         nonlocal daemonizer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,8 @@ def become_keeper(words: Sequence[str]) -> NoReturn:
 
     What orphans this process inherits outlives the change of program, so the keeper needs no way to ask for it.
     """
+    import ctypes  # noqa: PLC0415  # the arbiter, which was the same process, has no use for it
+
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.execv(sys.executable, [sys.executable, *_FLAGS, PROGRAM, *words])
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from circus_core import values
+from circus_core._nearest import nearest
 from circus_core.values import Respawn
 
 
@@ -140,5 +141,5 @@ def test_what_is_refused(parse: Callable[[str], Any], text: str, why: str) -> No
 def test_nearest() -> None:
     known = ("numprocesses", "stop_signal")
 
-    assert values.nearest("NumProceses", known) == "numprocesses"
-    assert values.nearest("bogus", known) is None
+    assert nearest("NumProceses", known) == "numprocesses"
+    assert nearest("bogus", known) is None
