@@ -256,6 +256,8 @@ class Keeper:
         if arbiter is self._succession.serving:
             self._children.abandon_starts()
         self._exit_code = self._succession.ended(arbiter, has_children=bool(self._children.known(0)))
+        if self._told_to_end and self._succession.is_waiting and not self._succession.is_stopping_alone:
+            self._stop_alone()
 
     def _tell(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Answer the arbiter that is served."""

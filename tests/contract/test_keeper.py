@@ -116,6 +116,18 @@ def test_it_ends_everything_itself_when_there_is_no_arbiter(kept: Kept) -> None:
     assert "told to end while there is no arbiter" in kept.log
 
 
+def test_it_ends_everything_itself_when_no_arbiter_lives_to_be_told(kept: Kept) -> None:
+    kept.mode("die")
+    os.kill(kept.served()[-1][0], signal.SIGSTOP)
+    os.kill(kept.pid, signal.SIGTERM)
+
+    kept.kill_arbiter()
+
+    wait_for(lambda: not procs.is_alive(kept.child), "the child to end")
+    wait_for(lambda: not procs.is_alive(kept.pid), "the keeper to end")
+    assert "told to end while there is no arbiter" in kept.log
+
+
 def test_a_signal_is_passed_on_and_the_keeper_ends_with_its_arbiter(kept: Kept) -> None:
     os.kill(kept.pid, signal.SIGTERM)
 

@@ -196,8 +196,9 @@ def test_without_any_built_in_circusd_runs_watchers_and_says_what_is_missing(sta
     daemon.launch(str(daemon.config))
 
     wait_for(lambda: "ready to serve" in daemon.output, "the process to run")
-    for group in ("commands", "streams"):
-        assert f"entry-point group circus.{group} is empty; install circus again with pip" in daemon.log
+    for group in ("commands", "streams"):  # which it looks at when all has started
+        missing = f"entry-point group circus.{group} is empty; install circus again with pip"
+        wait_for(lambda missing=missing: missing in daemon.log, missing)  # type: ignore[misc]
     done = daemon.ctl("status")
     assert done.returncode == 1
     assert done.stderr.startswith("error: no command is installed: entry-point group circus.commands is empty")

@@ -49,7 +49,7 @@ async def main(cycles):
     seen = []
     for number in range(cycles):
         await cycle(number)
-        if number in (cycles // 5, cycles - 1):
+        if number % (cycles // 10) == cycles // 10 - 1:
             seen.append(look())
     print(json.dumps(seen))
 
@@ -59,21 +59,22 @@ asyncio.run(main(int(sys.argv[1])))
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("cycle", "count", "growth_limit"),
-    [pytest.param(MODERN, 300, 4_000, id="circus"), pytest.param(BACKGROUND, 100, 16_000, id="background")],
+    ("cycle", "count"), [pytest.param(MODERN, 300, id="circus"), pytest.param(BACKGROUND, 150, id="background")]
 )
-def test_cycles_leave_nothing(cycle: str, count: int, growth_limit: int) -> None:
+def test_cycles_leave_nothing(cycle: str, count: int) -> None:
     program = PROGRAM.replace("CYCLE", cycle)
     env = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # else the C library has a heap for each of many threads
     command = [sys.executable, "-c", program, str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280, env=env)
     assert done.returncode == 0, done.stderr
-    early, late = json.loads(done.stdout)
+    seen = json.loads(done.stdout)
+    early, late = seen[1], seen[-1]
     assert late["descriptors"] <= early["descriptors"]
     assert late["threads"] == early["threads"] == 1
     assert late["objects"] - early["objects"] < 100, growth(early, late)
-    # The C library's heap comes and goes, with threads by some megabytes; a page lost here or there in each would show.
-    assert late["kilobytes"] - early["kilobytes"] < growth_limit, growth(early, late)
+    # The C library's heap comes and goes in steps of megabytes: what it has at most early on and at least later tells.
+    kilobytes = [look["kilobytes"] for look in seen]
+    assert min(kilobytes[5:]) - max(kilobytes[:5]) < 2_000, kilobytes
 
 
 def growth(early: dict[str, Any], late: dict[str, Any]) -> dict[str, Any]:
