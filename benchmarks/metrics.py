@@ -67,6 +67,14 @@ ALL = [
         for count in (1, 100, 1000)
     ),
     Metric(
+        "cold-1000-libc",
+        "the same with a program that loads the C library, as all do that people run",
+        {"cold start of 1000 with libc": "ms"},
+        Plain(1000, links=True),
+        lambda run: {f"{row} with libc": took for row, took in supervision.cold_start(run).items()},
+        repeats=5,
+    ),
+    Metric(
         "replacement",
         "kill -9 of one of 40 processes to its replacement running",
         {"replacement, median": "ms", "replacement, p95": "ms"},

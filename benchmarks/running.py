@@ -87,15 +87,16 @@ class Running:
 
 
 @contextmanager
-def running(peer: Peer, count: int, *, awaits: int | None = None) -> Iterator[Running]:
+def running(peer: Peer, count: int, *, awaits: int | None = None, links: bool = False) -> Iterator[Running]:
     """Run *peer* with *count* processes; none is left after the block.
 
     :param awaits: how many of them run when the block begins; all by default
+    :param links: their program has the C library loaded
     """
     awaited = count if awaits is None else awaits
     elsewhere = set(procs.descendants_of(os.getpid()))
     home = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
-    children = Children(home)
+    children = Children(home, links=links)
     process = None
     try:
         command = peer.configure(home, children.program, count)
@@ -136,13 +137,15 @@ class Plain:
     """A start of any peer with *count* processes and nothing else; metrics share the daemon of equal ones.
 
     :param metric: the only metric that it is for, which leaves the daemon unlike others
+    :param links: the program of its processes has the C library loaded
     """
 
     count: int
     metric: str = ""
+    links: bool = False
 
     def __call__(self, peer: Peer) -> AbstractContextManager[Running]:
-        return running(peer, self.count)
+        return running(peer, self.count, links=self.links)
 
 
 def round_trips(ask: Callable[[], object], *, most: int, seconds: float) -> list[float]:
