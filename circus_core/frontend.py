@@ -75,11 +75,13 @@ class Frontend:
         self._discovery.open()
 
     async def knocked(self) -> None:
-        """Return when somebody connects to an endpoint that does not answer yet."""
+        """Return when somebody connects to an endpoint that does not answer yet; at once when that cannot be told."""
         loop = asyncio.get_running_loop()
         knock: asyncio.Future[None] = loop.create_future()
-        endpoints = (self._commands, self._events)
-        listeners = [each.listener for each in endpoints if each is not None and each.listener is not None]
+        endpoints = [each for each in (self._commands, self._events) if each is not None]
+        listeners = [each.listener for each in endpoints if each.listener is not None]
+        if len(listeners) < len(endpoints):  # libzmq is loaded already, since it alone knew what an address means
+            return
         try:
             for listener in listeners:
                 loop.add_reader(listener, _tell, knock)
