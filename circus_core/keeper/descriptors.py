@@ -16,8 +16,8 @@ _ROOM: Final = 4096  #: descriptors, 40 kB of the kernel's memory; those of a th
 def make_room() -> None:
     """Let the kernel's table of this process's descriptors be large from now on; call it before there are threads.
 
-    The table doubles when it is full. With threads each time takes 20 ms, in which nothing can be opened: the kernel
-    waits until no other thread reads the old one (``expand_files`` of Linux). With one thread it takes no time.
+    The table doubles when it is full. With threads who opens the next one then waits 8 to 20 ms, until no other thread
+    reads the old table (``expand_files`` of Linux); with one thread it takes no time.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = _ROOM if soft == resource.RLIM_INFINITY else min(_ROOM, soft)
