@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -69,27 +70,40 @@ class KeptListener:
         self._spawner.drop_fd(self._name)
 
 
+def ipc_path(endpoint: str) -> str | None:
+    """Return the path of an ``ipc://`` endpoint, ``None`` for another transport or an abstract name."""
+    path = endpoint.removeprefix("ipc://")
+    return path if path != endpoint and path[:1] not in ("", "@", "*") else None
+
+
 def listen(address: str) -> socket.socket | None:
     """Return a socket that listens at a ZeroMQ *address*, ``None`` when only libzmq knows what it means.
 
-    As libzmq does, it takes the place of a socket file that is there.
+    It takes the place of a socket file that is there, as libzmq does, which would delete any other file too.
 
     :raises OSError: the address cannot be had
     """
-    scheme, _, rest = address.partition("://")
-    if "\0" in rest:
+    if "\0" in address:
         return None
-    if scheme == "ipc" and rest[:1] not in ("", "@", "*") and len(os.fsencode(rest)) <= _LONGEST_PATH:
-        sock = socket.socket(socket.AF_UNIX)
-        with suppress(OSError):
-            os.unlink(rest)
-        return _listen(sock, rest)
+    path = ipc_path(address)
+    if path is not None and len(os.fsencode(path)) <= _LONGEST_PATH:
+        _make_place(path)
+        return _listen(socket.socket(socket.AF_UNIX), path)
+    scheme, _, rest = address.partition("://")
     host, _, port = rest.rpartition(":")
     if scheme == "tcp" and _is_ipv4(host) and port.isdecimal() and 0 < int(port) < 1 << 16:
         sock = socket.socket(socket.AF_INET)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return _listen(sock, (host, int(port)))
     return None
+
+
+def _make_place(path: str) -> None:
+    with suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if not (stat.S_ISSOCK(mode) or stat.S_ISLNK(mode)):
+            raise OSError(errno.ENOTSOCK, "something that is no socket is there")
+        os.unlink(path)
 
 
 def _listen(sock: socket.socket, address: str | tuple[str, int]) -> socket.socket:

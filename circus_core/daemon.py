@@ -26,7 +26,6 @@ from circus_core.faces import Bare, Faces
 from circus_core.frontend import Frontend
 from circus_core.hooks import Hooks
 from circus_core.interfaces import Command
-from circus_core.keeper.descriptors import make_room
 from circus_core.output import Pump, keep_rings, open_journal, take_rings
 from circus_core.pacing import longest_delay
 from circus_core.records import End, Handover, load_label
@@ -150,7 +149,6 @@ class Daemon:
         self.is_replaced = end is End.REPLACED
 
     async def _open(self) -> None:
-        make_room()
         await self._spawner.open(self._children.told)
         await self._frontend.bind(self._config.circus)
         if not self._answers_late:

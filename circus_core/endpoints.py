@@ -12,7 +12,7 @@ from socket import socket as Socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from circus_core._listener import KeptListener, listen
+from circus_core._listener import KeptListener, ipc_path, listen
 from circus_core.busy import Owner, tcp_owner, unix_owner
 from circus_core.errors import ConfigError
 from circus_core.spawner import Spawner
@@ -154,12 +154,6 @@ def give_to(endpoint: str, user: str) -> None:
         ) from exc
 
 
-def ipc_path(endpoint: str) -> str | None:
-    """Return the path of an ``ipc://`` endpoint, ``None`` for another transport or an abstract name."""
-    path = endpoint.removeprefix("ipc://")
-    return path if path != endpoint and path[:1] not in ("", "@", "*") else None
-
-
 def _identity(path: str | None) -> tuple[int, int] | None:
     """Return device and inode of *path*, ``None`` when nothing is there."""
     try:
@@ -182,6 +176,7 @@ def _refusal(endpoint: str, option: str, exc: OSError) -> ConfigError:
     fix = {
         errno.ENOENT: "make its folder first",
         errno.EACCES: "choose a folder or port that this user may use",
+        errno.ENOTSOCK: "write another path, or move that away",
         errno.ENAMETOOLONG: "write a path of at most 107 bytes",
         errno.ENODEV: "write an address of this machine",
         errno.EADDRNOTAVAIL: "write an address of this machine",

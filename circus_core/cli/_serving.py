@@ -25,6 +25,7 @@ from circus_core.daemonize import Daemonizer
 from circus_core.errors import CircusError, ConfigErrors, StateError
 from circus_core.estate import Estate, Left
 from circus_core.hooks import Hooks
+from circus_core.keeper.descriptors import make_room
 from circus_core.notify import Notifier
 from circus_core.output import check_journal
 from circus_core.pacing import longest_delay
@@ -137,6 +138,7 @@ def _serve(
     left: Left | None = None,
 ) -> bool:
     """Serve until the end, and return whether another arbiter goes on."""
+    make_room()
     daemon = Daemon(
         config,
         spawner=seat.spawner,
@@ -166,7 +168,7 @@ async def _run(
     def ready() -> None:
         # What was imported stays: a full collection would look through all of it, and hold up everybody for 20 ms.
         gc.freeze()
-        gc.enable()
+        gc.enable()  # off since starting.py
         logger.info("Starting master on pid %d", seat.pid)
         _warn_of_open_door(daemon.arbiter.endpoint)
         nonlocal daemonizer

@@ -80,6 +80,22 @@ def test_an_address_that_somebody_has_is_refused_with_who_it_is(tmp_path: Path) 
             asyncio.run(endpoint.bind(f"tcp://127.0.0.1:{port}"))
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_no_socket_stays_where_it_is(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "important"
+    if kind == "file":
+        path.write_text("precious")
+    else:
+        path.mkdir()
+    endpoint = Endpoint(partial(make_socket, zmq.Context.instance()), "endpoint")
+
+    with pytest.raises(ConfigError, match="something that is no socket is there; write another path"):
+        asyncio.run(endpoint.bind(f"ipc://{path}"))
+
+    endpoint.close()
+    assert path.is_dir() if kind == "folder" else path.read_text() == "precious"
+
+
 def test_a_socket_file_that_nobody_listens_at_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "endpoint"
     with socket.socket(socket.AF_UNIX) as left:
