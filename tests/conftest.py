@@ -68,10 +68,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{report.nodeid}\n{report.capstdout.rstrip()}")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _nobody_is_left() -> Iterator[None]:
+    """Fail a module whose tests leave a process behind, which another module would take for its own."""
+    yield from procs.nobody_is_left()
+
+
 @pytest.fixture(scope="session")
 def which_circusd(request: pytest.FixtureRequest) -> Flavour:
     """The programs that the daemon tests run."""
-    procs.become_subreaper()
     return flavour.published() if request.config.getoption("--circusd") == "oracle" else flavour.ours()
 
 

@@ -73,7 +73,6 @@ class Kept:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Kept]:
-    procs.become_subreaper()
     kept = Kept(tmp_path)
     yield kept
     kept.close()

@@ -22,7 +22,6 @@ Begin = Callable[..., tuple[Harness, Heir]]
 @pytest.fixture
 def begin() -> Iterator[Begin]:
     """Starts a Spawner whose keeper is followed by another one."""
-    procs.become_subreaper()
     harnesses = []
 
     def begin(when: str = "") -> tuple[Harness, Heir]:
@@ -165,7 +164,7 @@ def test_it_may_happen_again_and_again(begin: Begin) -> None:
 def test_a_pipe_that_nobody_reads_any_more_is_left_out(begin: Begin) -> None:
     """Its number may be another file's by then."""
     harness, heir = begin()
-    closed, kept = harness.spawn(*(request("sh", "-c", "sleep 1000", stdout=Stdio.PIPE) for _ in range(2)))
+    closed, kept = harness.spawn(*(request("sleep", "1000", stdout=Stdio.PIPE) for _ in range(2)))
     assert closed.stdout is not None
     with open(os.devnull) as file:
         os.dup2(file.fileno(), closed.stdout)

@@ -14,7 +14,6 @@ import pytest
 from circus_core.keeper import start
 from circus_core.keeper_spawner import KeeperSpawner
 from circus_core.spawner import OpenFd, Spawned, SpawnFailure, SpawnRequest
-from tests.support import procs
 from tests.support.spawners import Harness, request, with_keeper
 
 MORE_THAN_TURNS = 5  #: so often that nothing would be asked for any more if each time a turn were lost
@@ -24,7 +23,6 @@ Make = Callable[[], Harness]
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    procs.become_subreaper()
     made: list[Harness] = []
 
     def harness() -> Harness:

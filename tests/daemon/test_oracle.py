@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import flavour, oracle, procs
+from tests.support import flavour, oracle
 from tests.support.daemon import Daemon
 from tests.support.ini import circus, env, ready, socket, watcher
 from tests.support.waiting import wait_for
@@ -172,7 +172,6 @@ def sections(home: Path) -> list[Any]:
 @pytest.fixture
 def both() -> Iterator[dict[str, Daemon]]:
     """Our circusd and the published one, on the same ini file."""
-    procs.become_subreaper()
     daemons = {"ours": Daemon(flavour.ours()), "theirs": Daemon(flavour.published())}
     for name, daemon in daemons.items():
         daemon.start(*sections(daemon.home), env=THEIR_ENV if name == "theirs" else None)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import threading
-import time
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
-from tests.support.procs import children_of
+from tests.support.procs import children_of, command_of
 from tests.support.waiting import wait_for
 
 
@@ -26,21 +24,14 @@ def open_descriptors() -> set[str]:
     return found
 
 
-def _is_younger(pid: int, moment: float) -> bool:
-    """Tell a child of this test from an orphan of an earlier one, which comes to a subreaper at any time."""
-    try:
-        return psutil.Process(pid).create_time() >= moment
-    except psutil.NoSuchProcess:
-        return False
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """Fail a test that leaves a thread, a descriptor, a child or a signal handler behind."""
     gc.collect()
-    threads, descriptors, began = set(threading.enumerate()), open_descriptors(), time.time()
+    threads, descriptors = set(threading.enumerate()), open_descriptors()
+    children = children_of(os.getpid())
     yield
     gc.collect()
     wait_for(lambda: not set(threading.enumerate()) - threads, "the threads of the test to end")
     assert open_descriptors() - descriptors == set()
-    assert [pid for pid in children_of(os.getpid()) if _is_younger(pid, began)] == []
+    assert [f"{pid} {command_of(pid)}" for pid in children_of(os.getpid()) if pid not in children] == []

@@ -12,12 +12,13 @@ from circus_core.embedding import Circus
 from tests.support import procs
 from tests.support.waiting import wait_for
 
+COMMAND = "sleep 987654"  #: nobody else's
 MANY = 400
 SOME = 100  #: that run when it is cancelled
 
 
 def _sleepers() -> list[int]:
-    return [pid for pid in procs.children_of(os.getpid()) if procs.is_alive(pid) and "sleep" in procs.command_of(pid)]
+    return [pid for pid in procs.children_of(os.getpid()) if procs.is_alive(pid) and procs.command_of(pid) == COMMAND]
 
 
 async def _cancel_one_task(circus: Circus) -> None:
@@ -37,7 +38,7 @@ async def _end_the_loop(circus: Circus) -> None:
 @pytest.mark.parametrize("how", [_cancel_one_task, _end_the_loop])
 def test_no_process_is_left(how: Callable[[Circus], Awaitable[None]]) -> None:
     async def run() -> None:
-        await how(Circus({"name": "web", "cmd": "sleep 1000", "numprocesses": MANY}))
+        await how(Circus({"name": "web", "cmd": COMMAND, "numprocesses": MANY}))
 
     asyncio.run(run())
 

@@ -145,7 +145,7 @@ def test_output_goes_to_a_stream_of_the_program() -> None:
     stream = QueueStream()
 
     async def main() -> None:
-        async with Circus({**SLEEP, "cmd": "sh -c 'echo hello; sleep 1000'", "stdout_stream": {"stream": stream}}):
+        async with Circus({**SLEEP, "cmd": "sh -c 'echo hello; exec sleep 1000'", "stdout_stream": {"stream": stream}}):
             item = await asyncio.to_thread(stream.get, timeout=60)
             assert (item["data"], item["name"]) == (b"hello\n", "stdout")
 

@@ -262,7 +262,7 @@ class TestWithTornado(AsyncTestCase):
     @gen_test
     def test_yield_start_and_stop(self) -> Any:
         stream = QueueStream()
-        watcher = {"name": "a", "cmd": "sh -c 'echo hello; sleep 1000'", "stdout_stream": {"stream": stream}}
+        watcher = {"name": "a", "cmd": "sh -c 'echo hello; exec sleep 1000'", "stdout_stream": {"stream": stream}}
         arbiter = get_arbiter(
             [watcher], controller=f"ipc://@circus-a-{os.getpid()}", pubsub_endpoint=f"ipc://@circus-b-{os.getpid()}",
             multicast_endpoint="", background=False, loop=self.io_loop, check_delay=-1,
@@ -524,7 +524,7 @@ def test_umask_holds_while_it_runs(tmp_path: Path) -> None:
     before = os.umask(0o022)
     os.umask(before)
     target = tmp_path / "file"
-    arbiter = Arbiter([Watcher("a", f"sh -c 'touch {target}; sleep 1000'")], None, None, umask=0o077)
+    arbiter = Arbiter([Watcher("a", f"sh -c 'touch {target}; exec sleep 1000'")], None, None, umask=0o077)
     arbiter.start(lambda future: (wait_for(target.exists, "the file"), arbiter.stop()))
     assert target.stat().st_mode & 0o777 == 0o600
     now = os.umask(before)

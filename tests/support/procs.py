@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -93,6 +93,25 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return "?"
+
+
+def nobody_is_left() -> Iterator[None]:
+    """Between the two halves of this generator processes may be started; fail when one runs on, and end it."""
+    become_subreaper()
+    before = descendants_of(os.getpid())
+    yield
+    limit = time.monotonic() + 10.0
+    while (left := _alive_but(before)) and time.monotonic() < limit:
+        time.sleep(0.02)
+    commands = [f"{pid} {command_of(pid)}" for pid in left]
+    for pid in left:
+        kill_quietly(pid)
+    assert not commands, f"processes were left: {commands}"
+
+
+def _alive_but(others: Collection[int]) -> list[int]:
+    found = [pid for pid in descendants_of(os.getpid()) if pid not in others and is_alive(pid)]
+    return [pid for pid in found if name_of(pid) not in BROWSERS]
 
 
 def kill_quietly(pid: int) -> None:

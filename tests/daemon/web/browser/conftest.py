@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import StorageState, sync_playwright
 
+from tests.support import procs
 from tests.support.browser import Chromium, Person
 from tests.support.console import ConsoleServer
 from tests.support.daemon import Daemon
 from tests.support.flavour import Flavour
 from tests.support.ini import PROGRAMS, PYTHON, Section, circus, socket, watcher
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _nobody_is_left() -> Iterator[None]:
+    """Look when all of these tests are done: browser and daemon are there for all of them."""
+    yield from procs.nobody_is_left()
 
 
 @pytest.fixture(scope="package")
