@@ -287,7 +287,7 @@ def test_loop_that_ends_leaves_no_process() -> None:
     pids = []
 
     async def main() -> None:
-        circus = Circus({**SLEEP, "cmd": "sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'", "numprocesses": 2})
+        circus = Circus({**SLEEP, "cmd": "sh -c 'trap \"\" TERM; exec sleep 1000'", "numprocesses": 2})
         await circus.start()
         pids.extend((await circus.call("list", name="web"))["pids"])
 
