@@ -42,7 +42,7 @@ def output_of(*args: Any, **options: Any) -> str:
 
 
 def test_documented_example(made: list[Process]) -> None:
-    process = Process("Top", "exec top -b -d 100", shell=True)
+    process = Process("Top", "exec sleep 100", shell=True)
     made.append(process)
     assert process.age() >= 0
     info = process.info()
