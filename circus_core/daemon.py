@@ -12,6 +12,7 @@ from dataclasses import replace
 from socket import socket as Socket
 from typing import TYPE_CHECKING, Any, Final
 
+from circus_core import deferred
 from circus_core._execution import objection
 from circus_core._upgrades import Upgrader, Upgrades
 from circus_core.arbiter import Arbiter
@@ -178,6 +179,7 @@ class Daemon:
 
     def _load_what_answers(self) -> None:
         """Load commands and what they come by, and log which extensions are broken or missing."""
+        deferred.load()
         self._frontend.load()
         self._registry.commands()
         for problem in self._registry.problems():

@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="circusd", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = argparse.ArgumentParser(
+        prog="circusd", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=_of_any_width
+    )
     parser.add_argument("config", nargs="?", help="the ini file")
     parser.add_argument(
         "--check", action="store_true", help="print everything that is wrong with the file, start nothing"
@@ -79,7 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         "where the system can)",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=__version__)
+    parser.formatter_class = argparse.HelpFormatter
     return parser
+
+
+def _of_any_width(prog: str) -> argparse.HelpFormatter:
+    """Return what checks an argument that is added; the standard one loads what measures the terminal for each."""
+    return argparse.HelpFormatter(prog, width=80)
 
 
 def _check(args: argparse.Namespace) -> int:

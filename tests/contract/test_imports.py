@@ -17,7 +17,7 @@ PACKAGES: Final = (CORE, "circus_plugins_builtin", "circus_streams", "circus_web
 
 # What a module of the core may import: its own layer and those below it. A package stands for all that is in it.
 LAYERS: Final = (
-    {"errors", "keeper", "quick_dataclass"},
+    {"deferred", "errors", "keeper", "quick_dataclass"},
     {"states"},
     {
         "accounts",
