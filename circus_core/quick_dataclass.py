@@ -28,41 +28,120 @@ else:
 
 
 def _define(cls: type[Any], is_frozen: bool, slots: bool, kw_only: bool) -> type[Any]:
-    own = set(cls.__dict__)
-    inherited = [params for base in cls.__mro__[1:] if (params := base.__dict__.get(_PARAMS)) and params.frozen]
-    if not cls.__doc__:
-        cls.__doc__ = cls.__name__  # the standard decorator would write a signature there, which takes milliseconds
-    for params in inherited:
-        params.frozen = False  # for the standard decorator, which else would compile what frozen classes have
-    try:
-        cls = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
-    finally:
-        for params in inherited:
-            params.frozen = True
+    own = dict(vars(cls))
+    annotations: dict[str, Any] = own.get("__annotations__", {})
+    given = {name: own[name] for name in annotations if name in own}
+    late = _Late(annotations, given, is_frozen=is_frozen, kw_only=kw_only)
     methods: dict[str, Any] = {"__repr__": _repr, "__eq__": _eq, "__hash__": None}
+    methods |= {name: _LateAttribute(late, name) for name in _LATE}
+    methods["__doc__"] = cls.__name__  # the standard decorator would write a signature there
     if is_frozen:
         methods |= {"__hash__": _hash, "__setattr__": _refuse_set, "__delattr__": _refuse_del}
         methods |= {"__getstate__": _get_state, "__setstate__": _set_state}  # for copies: by the way round __setattr__
-        getattr(cls, _PARAMS).frozen = True
-    for name, method in methods.items():
-        if name not in own:
-            setattr(cls, name, method)
+    added = {name: method for name, method in methods.items() if own.get(name) is None}
+    if slots:
+        fields = {name for name, text in annotations.items() if not str(text).startswith(_NO_FIELD)}
+        inherited = {name for base in cls.__mro__ for name in vars(base).get("__slots__", ())}
+        kept = {name: value for name, value in own.items() if name not in fields and name not in _OF_NO_SLOTS}
+        places = tuple(name for name in annotations if name in fields - inherited)
+        metaclass: Any = type(cls)
+        cls = metaclass(
+            cls.__name__, cls.__bases__, {**kept, **added, "__slots__": places, "__qualname__": cls.__qualname__}
+        )
+    else:
+        for name, value in added.items():
+            setattr(cls, name, value)
+        for name, value in given.items():
+            if isinstance(value, dataclasses.Field):
+                if value.default is dataclasses.MISSING:
+                    delattr(cls, name)
+                else:
+                    setattr(cls, name, value.default)
+    late.cls = cls
     if "__init__" not in own:
         cls.__init__ = _first_init(cls)
     return cls
 
 
-_PARAMS: Final = "__dataclass_params__"
+_LATE: Final = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+_NO_FIELD: Final = ("ClassVar", "typing.ClassVar")
+_OF_NO_SLOTS: Final = ("__dict__", "__weakref__")
+
+
+class _Late:
+    """What the standard decorator tells of a class, made when it is first asked for."""
+
+    cls: Any
+
+    def __init__(self, annotations: dict[str, Any], given: dict[str, Any], *, is_frozen: bool, kw_only: bool) -> None:
+        self._annotations = annotations
+        self._given = given
+        self._is_frozen = is_frozen
+        self._kw_only = kw_only
+
+    def make(self) -> None:
+        cls = self.cls
+        alike = {"__module__": cls.__module__, "__doc__": "-", "__annotations__": self._annotations, **self._given}
+        # Of a class that inherits nothing: the standard decorator then compiles nothing either.
+        model: Any = type(cls.__name__, (), alike)
+        dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)(model)
+        model.__dataclass_params__.frozen = self._is_frozen
+        fields: dict[str, dataclasses.Field[Any]] = {}
+        for base in cls.__mro__[:0:-1]:
+            fields |= getattr(base, "__dataclass_fields__", {})
+        fields |= model.__dataclass_fields__
+        cls.__dataclass_fields__, cls.__dataclass_params__ = fields, model.__dataclass_params__
+        listed = tuple(field.name for field in dataclasses.fields(cls) if field.init and not field.kw_only)
+        cls.__match_args__ = listed  # type: ignore[misc]  # it is no class that mypy knows
+
+
+class _LateAttribute:
+    def __init__(self, late: _Late, name: str) -> None:
+        self._late = late
+        self._name = name
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        self._late.make()
+        return getattr(self._late.cls, self._name)
 
 
 def _first_init(cls: type[Any]) -> Callable[..., None]:
-    """Return an ``__init__`` that puts the compiled one in its place."""
+    """Return an ``__init__`` that puts the compiled one in its place once that pays."""
+    left = _WORTH_COMPILING
 
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = init = _compile_init(cls)
-        init(self, *args, **kwargs)
+        nonlocal left
+        left -= 1
+        if left < 0 or not _fill(cls, self, args, kwargs):
+            cls.__init__ = init = _compile_init(cls)
+            init(self, *args, **kwargs)
+        elif hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return __init__
+
+
+_WORTH_COMPILING: Final = 8  #: that many are made slowly, in 10 us each; to compile takes 200
+
+
+def _fill(cls: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Set all fields; ``False`` when the call is wrong, which the compiled ``__init__`` tells better."""
+    given = dict(zip(cls.__match_args__, args, strict=False)) | kwargs
+    if len(given) != len(args) + len(kwargs):
+        return False
+    for field in dataclasses.fields(cls):
+        if field.init and field.name in given:
+            value = given.pop(field.name)
+        elif field.default is not dataclasses.MISSING:
+            value = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        elif field.init:
+            return False
+        else:
+            continue  # __post_init__ sets it
+        object.__setattr__(instance, field.name, value)
+    return not given
 
 
 def _compile_init(cls: type[Any]) -> Callable[..., None]:

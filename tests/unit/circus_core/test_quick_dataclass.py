@@ -149,14 +149,19 @@ def test_a_frozen_one_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(Kept(7))) == Kept(7)
 
 
-def test_nothing_is_compiled_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_is_compiled_when_many_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[type] = []
     compile_init = quick_dataclass._compile_init
     monkeypatch.setattr(quick_dataclass, "_compile_init", lambda cls: compiled.append(cls) or compile_init(cls))
     point_type = make(quick_dataclass.dataclass, frozen=True)
     assert compiled == []
 
-    point_type(1)
-    point_type(2)
+    points = [point_type(n, tags=[n]) for n in range(20)]
 
+    assert [point.tags for point in points] == [[n] for n in range(20)]
     assert compiled == [point_type]
+
+    compiled.clear()
+    with pytest.raises(TypeError):
+        make(quick_dataclass.dataclass, frozen=True)()
+    assert len(compiled) == 1, "for what it says"
