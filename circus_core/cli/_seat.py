@@ -220,7 +220,7 @@ def successor(channel: int) -> Successor:
     """
     link = KeeperLink(socket.socket(fileno=channel), _command())
     facts = link.greet()
-    reason = None if facts["role"] == Role.BESIDE.value else facts["reason"]
+    reason = None if facts["role"] == Role.BESIDE else facts["reason"]
     return Successor(link, raise_nofile_limit(), reason=reason)
 
 

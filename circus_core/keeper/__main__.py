@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 import sys
 from types import ModuleType
 
@@ -24,6 +23,7 @@ def main(words: list[str]) -> int:
     """Keep the children of the arbiter that *words* tell of, and return the exit code."""
     from circus_core.keeper.descriptors import make_room  # noqa: PLC0415  # can be found only now
     from circus_core.keeper.keeper import Keeper  # noqa: PLC0415
+    from circus_core.keeper.system import socket  # noqa: PLC0415
 
     channel, pid, is_child, soft, hard = (int(word) for word in words[:5])
     os.set_inheritable(channel, False)

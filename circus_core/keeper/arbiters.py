@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import select
-import signal
-import socket
 from collections.abc import Callable, Sequence
-from enum import Enum
 
 from circus_core.keeper import exitcodes
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
+from circus_core.keeper.system import signal, socket
 from circus_core.keeper.wire import TO_KEEPER, Channel, ClosedError, Message, WireError, close_all
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
@@ -29,7 +27,7 @@ _LAST_STEPS: Final = 1.0  #: seconds that an arbiter has to end once its channel
 _CHANNEL: Final = 3  # its descriptor number in an arbiter
 
 
-class Role(Enum):
+class Role:
     """What an arbiter is to the keeper."""
 
     FIRST = "first"  # it started the keeper
@@ -44,7 +42,7 @@ class Arbiter:
     :param is_child: the keeper is its parent
     """
 
-    def __init__(self, pid: int, channel: Channel, role: Role, *, is_child: bool) -> None:
+    def __init__(self, pid: int, channel: Channel, role: str, *, is_child: bool) -> None:
         self.pid = pid
         self.channel = channel
         self.role = role
@@ -101,7 +99,7 @@ class Nursery:
         self._on_end = on_end
         self._by_pid: dict[int, Arbiter] = {}
 
-    def welcome(self, pid: int, sock: socket.socket, role: Role, *, is_child: bool) -> Arbiter:
+    def welcome(self, pid: int, sock: socket.socket, role: str, *, is_child: bool) -> Arbiter:
         """Serve an arbiter that runs."""
         arbiter = Arbiter(pid, Channel(sock, TO_KEEPER), role, is_child=is_child)
         self._by_pid[pid] = arbiter
@@ -111,7 +109,7 @@ class Nursery:
             self._loop.watch(arbiter.pidfd, select.POLLIN, lambda _: self._stranger_ended(arbiter))
         return arbiter
 
-    def start(self, command: Sequence[str], role: Role, *, stderr: int = 2) -> Arbiter:
+    def start(self, command: Sequence[str], role: str, *, stderr: int = 2) -> Arbiter:
         """Start an arbiter.
 
         :param stderr: what it has there

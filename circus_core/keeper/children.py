@@ -7,7 +7,6 @@ import marshal
 import os
 import resource
 import select
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from contextlib import ExitStack
 from circus_core.keeper import become, exitcodes
 from circus_core.keeper.launching import RESET, Ready, one_by_one, way_to_several
 from circus_core.keeper.loop import Loop
+from circus_core.keeper.system import signal
 from circus_core.keeper.wire import close_all
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
@@ -120,8 +120,6 @@ class Children:
                 self._launch(plain)
             for ready in exact:
                 self._fork(ready)
-        # Now, not when several are asked for, perhaps in months: until then its file may be gone, or another one.
-        way_to_several()
 
     def _prepare(self, serial: int, spec: dict[str, Any], fds: Sequence[int], opened: ExitStack) -> Ready | None:
         ready = Ready(serial, spec)

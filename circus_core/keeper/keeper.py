@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
-import socket
 from collections.abc import Callable, Sequence
 
 from circus_core.keeper.arbiters import Arbiter, Nursery, Role
 from circus_core.keeper.become import EMFILE
 from circus_core.keeper.children import Child, Children
+from circus_core.keeper.launching import way_to_several
 from circus_core.keeper.log import log, log_to
 from circus_core.keeper.loop import Loop
 from circus_core.keeper.signals import PASSED_ON, release
 from circus_core.keeper.succession import Succession
+from circus_core.keeper.system import signal, socket
 from circus_core.keeper.wire import VERSION, Message, close_all
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
@@ -94,8 +94,10 @@ class Keeper:
 
     def _hello(self, arbiter: Arbiter, version: int, command: list[str]) -> None:
         self._succession.greeted(arbiter, command)
-        facts = {"pid": os.getpid(), "role": arbiter.role.value, **self._succession.facts()}
+        facts = {"pid": os.getpid(), "role": arbiter.role, **self._succession.facts()}
         self._say(arbiter, ("welcome", VERSION, facts))
+        # Now, while the arbiter has other things to do; and not in months: its file may be gone, or another one.
+        way_to_several()
 
     def _list_children(self, arbiter: Arbiter, after: int) -> None:
         known = self._children.known(after)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Sequence
 from functools import cache
+
+from circus_core.keeper.system import signal
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ class Ready:
 @cache
 def way_to_several() -> Callable[[Sequence[Ready]], Sequence[int | OSError]]:
     """Return what creates several processes at once, as far as that is possible here; it imports."""
-    # Takes 10 ms to import: not before the first one is on its way.
     try:
         from circus_core.keeper import posix_spawn  # noqa: PLC0415
     except (ImportError, OSError):  # its file is gone since the keeper started, or no more may be open

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from collections.abc import Callable, Iterable
 
 from circus_core.keeper.log import log
+from circus_core.keeper.system import signal
 
 
 class Loop:

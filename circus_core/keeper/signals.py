@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from circus_core.keeper.system import signal
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:

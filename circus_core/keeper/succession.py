@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Sequence
 
 from circus_core.keeper.arbiters import FIRST_DELAY, LONGEST_DELAY, START_LIMIT, Arbiter, Nursery, Role
 from circus_core.keeper.log import log
 from circus_core.keeper.loop import Loop
+from circus_core.keeper.system import signal_name
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Succession:
         if self._before is not None:
             self._fall_back(arbiter)
             return None
-        if arbiter.role is Role.FIRST and not arbiter.is_ready and not has_children:
+        if arbiter.role == Role.FIRST and not arbiter.is_ready and not has_children:
             return _shell_code(arbiter.exit_code) or 1
         self._deaths += 1
         self._failures += 1
@@ -155,7 +155,7 @@ class Succession:
         arbiter.is_ready = True
         arbiter.unanswered = 0
         self._loop.forget("limit")
-        if arbiter.role is Role.BESIDE and arbiter is self.serving:
+        if arbiter.role == Role.BESIDE and arbiter is self.serving:
             self._loop.forget("upgrade")
             if self._before is not None:
                 self._loop.at("trial", SETTLED, self._commit)
@@ -210,7 +210,7 @@ class Succession:
         """Keep the one that serves now; the one before is needed no more."""
         self._loop.forget("trial")
         before, self._before = self._before, None
-        if self.serving is None or self.serving.role is not Role.BESIDE:
+        if self.serving is None or self.serving.role != Role.BESIDE:
             return  # nothing is being replaced
         self._command = self.serving.command
         self.serving.role = Role.NEXT
@@ -259,7 +259,7 @@ def _how(arbiter: Arbiter) -> str:
     code = arbiter.exit_code
     if code is None:
         return "ended"
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+    return f"was ended by {signal_name(-code)}" if code < 0 else f"ended with {code}"
 
 
 def _shell_code(code: int | None) -> int:

@@ -10,9 +10,10 @@ import errno
 import marshal
 import os
 import select
-import socket
 from collections import deque
 from collections.abc import Iterable, Sequence
+
+from circus_core.keeper.system import socket
 
 TYPE_CHECKING = False  # to import typing takes longer than all the rest
 if TYPE_CHECKING:
