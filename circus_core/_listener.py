@@ -9,8 +9,8 @@ import socket
 import stat
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
 
+from circus_core._addresses import parts_of
 from circus_core._descriptors import open_fds
 from circus_core.quick_dataclass import dataclass
 from circus_core.spawner import Spawner
@@ -89,12 +89,11 @@ def listen(address: str) -> socket.socket | None:
     if path is not None and len(os.fsencode(path)) <= _LONGEST_PATH:
         _make_place(path)
         return _listen(socket.socket(socket.AF_UNIX), path)
-    scheme, _, rest = address.partition("://")
-    host, _, port = rest.rpartition(":")
-    if scheme == "tcp" and _is_ipv4(host) and port.isdecimal() and 0 < int(port) < 1 << 16:
+    scheme, host, port = parts_of(address)
+    if scheme == "tcp" and _is_ipv4(host) and port:
         sock = socket.socket(socket.AF_INET)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return _listen(sock, (host, int(port)))
+        return _listen(sock, (host, port))
     return None
 
 
@@ -139,8 +138,7 @@ def _listens_at(fd: int, address: str) -> bool:
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return False
         name = sock.getsockname()
-        parts = urlsplit(address)
         if sock.family == socket.AF_UNIX:
             path = name if isinstance(name, str) else name.decode(errors="replace").replace("\0", "@", 1)
-            return parts.scheme == "ipc" and path == address.removeprefix("ipc://")
-        return parts.scheme == "tcp" and name[1] == parts.port and (parts.hostname or "").strip("[]") == name[0]
+            return address == f"ipc://{path}"
+        return parts_of(address) == ("tcp", name[0], name[1])

@@ -10,9 +10,9 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
+from circus_core._addresses import parts_of
 from circus_core.quick_dataclass import dataclass
 
 _LISTEN: Final = "0A"
@@ -51,16 +51,15 @@ def unix_owner(path: str) -> Owner | None:
 
 def describe_owner(endpoint: str) -> str:
     """Return who has a ZeroMQ endpoint, as in ``pid 12 (nginx)``; empty when that cannot be known."""
-    scheme, _, rest = endpoint.partition("://")
+    scheme, host, port = parts_of(endpoint)
     if scheme == "ipc":
-        return str(unix_owner(rest) or "")
-    host, _, port = rest.rpartition(":")
-    if scheme != "tcp" or not port.isdecimal():
+        return str(unix_owner(endpoint.removeprefix("ipc://")) or "")
+    if scheme != "tcp" or not port:
         return ""
     try:
-        return str(tcp_owner(host.strip("[]"), int(port)) or "")
+        return str(tcp_owner(host, port) or "")
     except OSError:  # a name, an interface or *: whoever has the port
-        return str(tcp_owner("0.0.0.0", int(port)) or "")
+        return str(tcp_owner("0.0.0.0", port) or "")
 
 
 def _ip_inodes(protocol: str, host: str, port: int) -> set[str]:
@@ -79,7 +78,8 @@ def _unix_inodes(path: str) -> set[str]:
 
 def _rows(table: str) -> Iterator[list[str]]:
     try:
-        text = Path(table).read_text(errors="replace")
+        with open(table, errors="replace") as file:
+            text = file.read()
     except OSError:
         return
     for line in text.splitlines()[1:]:
@@ -137,7 +137,8 @@ def _link(path: str) -> str:
 
 def _command(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
     except OSError:
         return "?"
     text = b" ".join(words).decode(errors="replace") or "?"

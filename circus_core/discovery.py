@@ -8,7 +8,8 @@ import logging
 import socket
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
+
+from circus_core._addresses import parts_of
 
 _log: Final = logging.getLogger("circus")
 
@@ -62,16 +63,16 @@ class Discovery:
 
 
 def _parse(endpoint: str) -> tuple[str, int]:
-    parts = urlsplit(endpoint)
-    if parts.scheme != "udp" or not parts.hostname or not parts.port:
+    scheme, host, port = parts_of(endpoint)
+    if scheme != "udp" or not host or not port:
         raise ValueError("not of the form udp://group:port")
     try:
-        first = socket.inet_pton(socket.AF_INET, parts.hostname)[0]
+        first = socket.inet_pton(socket.AF_INET, host)[0]
     except OSError:
         first = 0
     if not 224 <= first <= 239:
-        raise ValueError(f"{parts.hostname} is no multicast group; write one from 224.0.0.0 to 239.255.255.255")
-    return parts.hostname, parts.port
+        raise ValueError(f"{host} is no multicast group; write one from 224.0.0.0 to 239.255.255.255")
+    return host, port
 
 
 def join(group: str, port: int) -> socket.socket:

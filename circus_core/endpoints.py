@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from socket import socket as Socket
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
+from circus_core._addresses import parts_of
 from circus_core._listener import KeptListener, ipc_path, listen
 from circus_core.busy import Owner, tcp_owner, unix_owner
 from circus_core.errors import ConfigError
@@ -185,8 +185,8 @@ def _refusal(endpoint: str, option: str, exc: OSError) -> ConfigError:
 
 
 def _tcp_owner(endpoint: str) -> Owner | None:
-    address = urlsplit(endpoint)
+    address = parts_of(endpoint)
     try:
-        return tcp_owner(address.hostname or "", address.port or 0)
+        return tcp_owner(address.host, address.port)
     except (ValueError, OSError):
         return None

@@ -63,7 +63,7 @@ def test_two_daemons_share_the_port_and_both_close_cleanly() -> None:
         ("udp://127.0.0.1:12027", "127.0.0.1 is no multicast group; write one from 224.0.0.0"),
         ("udp://group:12027", "group is no multicast group"),
         ("udp://237.219.251.97", "not of the form udp://group:port"),
-        ("udp://237.219.251.97:port", "Port could not be cast"),
+        ("udp://237.219.251.97:port", "not of the form udp://group:port"),
         ("tcp://237.219.251.97:1", "not of the form udp://group:port"),
         ("junk", "not of the form udp://group:port"),
     ],
