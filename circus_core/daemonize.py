@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Final, NoReturn
 
@@ -54,10 +55,12 @@ def daemonize() -> Daemonizer:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     reading, writing = os.pipe()
     _flush()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     first = os.fork()
     if first:
         os.close(writing)
-        _wait_for_start(first, reading)
+        _wait_for_start(first, reading, mask)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.close(reading)
     os.setsid()
     if os.fork():  # no session leader, so that no terminal ever becomes its own
@@ -77,8 +80,9 @@ def _keep_standard_descriptors_taken() -> None:
     os.close(fd)
 
 
-def _wait_for_start(first: int, reading: int) -> NoReturn:
+def _wait_for_start(first: int, reading: int, mask: set[int | signal.Signals]) -> NoReturn:
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # an interrupt is noticed here, and not before
         os.waitpid(first, 0)
         with os.fdopen(reading, "rb") as pipe:
             message = pipe.read()
