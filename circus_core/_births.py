@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -99,11 +100,11 @@ class Births:
                 return None
             # The hook may have changed options.
             requests = requests or Requests(actual.config, actual.services, batch.cleanup)
-            request = self._request(wid, desired, requests)
+            label = self._label(wid, desired)
+            request = self._request(label, desired, requests)
             if request is not None:
-                label = self._label(wid, desired)
                 batch.labels.append(label)
-                batch.requests.append(replace(request, label=dump_label(label)))
+                batch.requests.append(request)
         batch.answers = asyncio.create_task(actual.services.spawner.spawn(batch.requests))
         return batch
 
@@ -124,14 +125,14 @@ class Births:
         actual, config = self._actual, self._actual.config
         expires_at = inf
         if config.max_age > 0:
-            variance = actual.services.random.uniform(0, config.max_age_variance)
+            variance = random.uniform(0, config.max_age_variance)
             expires_at = actual.services.clock() + config.max_age + variance
         return Label(watcher=config.name, key=actual.key, wid=wid, generation=desired.generation, expires_at=expires_at)
 
-    def _request(self, wid: Wid, desired: Desired, requests: Requests) -> SpawnRequest | None:
-        actual = self._actual
+    def _request(self, label: Label, desired: Desired, requests: Requests) -> SpawnRequest | None:
+        actual, wid, text = self._actual, label.wid, dump_label(label)
         try:
-            request = requests.make(wid)
+            request = requests.make(wid, text)
         except (CircusError, OSError, ValueError) as exc:
             self._failed(wid, str(exc), desired)
             return None
@@ -141,7 +142,7 @@ class Births:
                 return None
             if isinstance(opinion, SpawnRequest):
                 request = opinion
-        return request
+        return request if request.label == text else replace(request, label=text)
 
     async def _spawned(self, label: Label, spawned: Spawned) -> None:
         actual, config, wid = self._actual, self._actual.config, label.wid

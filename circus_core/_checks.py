@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from circus_core._tables import SocketConfig, WatcherConfig
+from circus_core.values import split_words
 
 
 class Problem(NamedTuple):
@@ -40,7 +40,7 @@ def watcher_problems(config: WatcherConfig) -> Iterator[Problem]:
 
 def _quoting(name: str, text: str) -> Iterator[Problem]:
     try:
-        shlex.split(text)
+        split_words(text)
     except ValueError as exc:
         yield Problem(name, text, str(exc).lower(), "close the quotes, or write a backslash before a lone one")
 

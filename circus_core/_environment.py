@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from circus_core._tables import WatcherConfig
 
@@ -31,42 +31,44 @@ def child_env(config: WatcherConfig, environ: Mapping[str, str]) -> dict[str, st
             site = site_packages(config.virtualenv, config.virtualenv_py_ver)
         except ValueError:
             return env
-        env.update(_in_virtualenv(Path(config.virtualenv), site, env))
+        env.update(_in_virtualenv(config.virtualenv, site, env))
     return env
 
 
-def site_packages(virtualenv: str, version: str | None = None) -> Path:
+def site_packages(virtualenv: str, version: str | None = None) -> str:
     """Return the ``site-packages`` folder of a virtual environment.
 
     :param version: of its Python, such as ``3.11``; by default that of this one
     :raises ValueError: there is none
     """
     version = version or f"{sys.version_info.major}.{sys.version_info.minor}"
-    folders = [Path(virtualenv, "lib", f"{python}{version}", "site-packages") for python in ("python", "pypy")]
+    folders = [os.path.join(virtualenv, "lib", f"{python}{version}", "site-packages") for python in ("python", "pypy")]
     for folder in folders:
-        if folder.is_dir():
+        if os.path.isdir(folder):
             return folder
-    raise ValueError("no such folder" if not Path(virtualenv).is_dir() else f"{folders[0]} is not there")
+    raise ValueError("no such folder" if not os.path.isdir(virtualenv) else f"{folders[0]} is not there")
 
 
-def _in_virtualenv(root: Path, site: Path, env: Mapping[str, str]) -> dict[str, str]:
+def _in_virtualenv(root: str, site: str, env: Mapping[str, str]) -> dict[str, str]:
     before = [env["PYTHONPATH"]] if env.get("PYTHONPATH") else []
-    paths = [*_linked_paths(site), *before, str(site)]
-    bin_path = str(root / "bin")
+    paths = [*_linked_paths(site), *before, site]
+    bin_path = os.path.join(root, "bin")
     return {
         "PATH": os.pathsep.join([bin_path, env["PATH"]]) if env.get("PATH") else bin_path,
         "PYTHONPATH": os.pathsep.join(paths),
     }
 
 
-def _linked_paths(site: Path) -> list[str]:
+def _linked_paths(site: str) -> list[str]:
     """Return the folders that the ``.pth`` files of *site* name, as :mod:`site` reads them."""
     found: list[str] = []
-    for file in sorted(site.glob("*.pth")):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for path in sorted(glob.glob(os.path.join(glob.escape(site), "*.pth"))):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        for line in lines:
             if not line.strip() or line.startswith(("#", "import ", "import\t")):
                 continue
-            folder = os.path.normpath(site / line.strip())
+            folder = os.path.normpath(os.path.join(site, line.strip()))
             if os.path.exists(folder) and folder not in found:
                 found.append(folder)
     return found

@@ -5,19 +5,19 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from circus_core._expand import EnvVariables
 from circus_core._ini import Ini
 from circus_core.values import paths
 
 
-def read_all(path: Path, environ: Mapping[str, str]) -> tuple[Ini, list[tuple[str, str]]]:
+def read_all(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[Ini, list[tuple[str, str]]]:
     """Return what stands in the file at *path* and those that its ``[circus]`` includes.
 
     :returns: that, and (option, what) of each thing to include that is not there
     """
     ini = Ini()
+    path = os.fspath(path)
     ini.read(path)
     missing: list[tuple[str, str]] = []
     variables = EnvVariables(environ)
@@ -26,7 +26,7 @@ def read_all(path: Path, environ: Mapping[str, str]) -> tuple[Ini, list[tuple[st
         if option not in wanted:
             continue
         for word in paths(variables.expand(wanted[option].text)):
-            found = list(_files(path.absolute().parent, word, option))
+            found = list(_files(os.path.join(os.getcwd(), os.path.dirname(path)), word, option))
             if not found:
                 missing.append((option, word))
             for file in found:
@@ -34,8 +34,8 @@ def read_all(path: Path, environ: Mapping[str, str]) -> tuple[Ini, list[tuple[st
     return ini, missing
 
 
-def _files(folder: Path, word: str, option: str) -> Iterator[Path]:
+def _files(folder: str, word: str, option: str) -> Iterator[str]:
     pattern = os.path.join(folder, word)
     if option == "include_dir":
         pattern = os.path.join(glob.escape(pattern), "*.ini")
-    return (Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name))
+    return (name for name in sorted(glob.glob(pattern, recursive=True)) if not os.path.isdir(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from circus_core.errors import ConfigError
@@ -38,20 +37,21 @@ class Ini:
         self.files: list[str] = []
         self.errors: list[ConfigError] = []
 
-    def read(self, path: Path) -> None:
+    def read(self, path: str) -> None:
         """Add what stands in the file at *path*."""
-        self.files.append(str(path))
+        self.files.append(path)
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            with open(path, "rb") as file:
+                text = file.read().decode("utf-8-sig")
         except OSError as exc:
             why = f"cannot be read: {(exc.strerror or str(exc)).lower()}"
-            self._refuse("", str(path), None, why, "write the path of a readable ini file")
+            self._refuse("", path, None, why, "write the path of a readable ini file")
         except UnicodeDecodeError as exc:
             line = exc.object[: exc.start].count(b"\n") + 1
             where = f"{path}:{line}"
             self._refuse("", exc.object[exc.start : exc.end], where, "not UTF-8", "save the file as UTF-8")
         else:
-            self._read_lines(str(path), text)
+            self._read_lines(path, text)
 
     def values(self, section: str) -> Section:
         """Return the values of *section*, those of ``[DEFAULT]`` included."""

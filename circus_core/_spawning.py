@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
-from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from circus_core import command_line
 from circus_core.inheritance import Inherited, descriptors_for
@@ -30,39 +29,41 @@ class Requests:
         self._config = config
         self._services = services
         self._cleanup = cleanup
-        self._same: SpawnRequest | None = None
+        self._same: dict[str, Any] | None = None
         self._depends_on_wid = command_line.names_wid(config)
 
-    def make(self, wid: Wid) -> SpawnRequest:
-        """Return the request for the process in slot *wid*; without its label.
+    def make(self, wid: Wid, label: str) -> SpawnRequest:
+        """Return the request for the process in slot *wid*.
 
         :raises CircusError: the command is empty, a user or a socket is not there
         """
-        if self._same is None:
+        fields = self._same
+        if fields is None:
             inherited = descriptors_for(self._config, self._services.sockets)
             self._cleanup.callback(inherited.close)
-            request = self._build(wid, inherited)
+            fields = self._fields(wid, inherited)
             if not inherited.fresh:
-                self._same = request
-            return request
-        return replace(self._same, argv=self._argv(wid)) if self._depends_on_wid else self._same
+                self._same = fields
+        elif self._depends_on_wid:
+            fields = {**fields, "argv": self._argv(wid)}
+        return SpawnRequest(**fields, label=label)
 
-    def _build(self, wid: Wid, inherited: Inherited) -> SpawnRequest:
+    def _fields(self, wid: Wid, inherited: Inherited) -> dict[str, Any]:
         config = self._config
         closed_stdin = Stdio.NULL if config.close_child_stdin else Stdio.INHERIT
-        return SpawnRequest(
-            argv=self._argv(wid),
-            executable=config.executable,
-            env={**config.env, **inherited.env} if inherited.env else config.env,
-            cwd=config.working_dir,
-            credentials=resolve_credentials(config.uid, config.gid),
-            limits={RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
-            stdin=closed_stdin if inherited.stdin is None else inherited.stdin,
-            stdout=_output(config, "stdout"),
-            stderr=_output(config, "stderr"),
-            fds=inherited.fds,
-            listen_pid=inherited.listen_pid,
-        )
+        return {
+            "argv": self._argv(wid),
+            "executable": config.executable,
+            "env": {**config.env, **inherited.env} if inherited.env else config.env,
+            "cwd": config.working_dir,
+            "credentials": resolve_credentials(config.uid, config.gid),
+            "limits": {RLIMITS[name]: _limit(value) for name, value in config.rlimits.items()},
+            "stdin": closed_stdin if inherited.stdin is None else inherited.stdin,
+            "stdout": _output(config, "stdout"),
+            "stderr": _output(config, "stderr"),
+            "fds": inherited.fds,
+            "listen_pid": inherited.listen_pid,
+        }
 
     def _argv(self, wid: Wid) -> tuple[str, ...]:
         return command_line.build(self._config, wid, sockets=self._services.sockets.numbers())

@@ -6,7 +6,6 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from circus_core.config import Config
@@ -82,15 +81,17 @@ def _descriptors(watcher: WatcherConfig) -> int:
 
 
 def _number(path: str) -> int | None:
-    with suppress(OSError, ValueError):
-        return int(Path(path).read_text())
+    with suppress(OSError, ValueError), open(path) as file:
+        return int(file.read())
     return None
 
 
 def _group_limit() -> int | None:
     """Return the limit of the control group that we are in, where it has one (cgroup v2)."""
     with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        with open("/proc/self/cgroup") as file:
+            lines = file.read().splitlines()
+        for line in lines:
             number, _, path = line.split(":", 2)
             if number == "0":
                 return _number(f"/sys/fs/cgroup{path}/pids.max")

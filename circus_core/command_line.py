@@ -12,6 +12,7 @@ from circus_core._expand import ENV, VARIABLE, EnvVariables
 from circus_core.errors import SpawnError
 from circus_core.options import WatcherConfig, table
 from circus_core.quick_dataclass import dataclass
+from circus_core.values import split_words
 
 SHELL: Final = "/bin/sh"
 _WID: Final = "circus.wid"
@@ -132,7 +133,7 @@ def _compiled(text: str) -> _Compiled:
         part for number, literal in enumerate(literals) for part in (literal, f"{_OPEN}{number}{_CLOSE}")
     ).removesuffix(f"{_OPEN}{len(names)}{_CLOSE}")
     try:
-        words = tuple(shlex.split(holed))
+        words = tuple(split_words(holed))
     except ValueError:
         words = None
     return _Compiled(tuple(literals), tuple(names), tuple(written), words)
@@ -162,7 +163,7 @@ def _words(text: str, look_up: _LookUp) -> tuple[str, ...]:
         values = compiled.values(look_up)
         if all(_PLAIN.fullmatch(value) for value in values):
             return tuple(_HOLE.sub(lambda hole: values[int(hole[1])], word) for word in compiled.words)
-    return tuple(shlex.split(_text(text, look_up)))
+    return tuple(split_words(_text(text, look_up)))
 
 
 def _argument_words(config: WatcherConfig, look_up: _LookUp) -> tuple[str, ...]:

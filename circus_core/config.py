@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import field
-from pathlib import Path
 
 from circus_core._expand import EnvVariables
 from circus_core._includes import read_all
@@ -53,7 +52,7 @@ def load(
     :raises ConfigErrors: something is wrong; it holds every error
     """
     environ = dict(environ)
-    ini, missing = read_all(Path(path), environ)
+    ini, missing = read_all(path, environ)
     report = Report(ini)
     for option, what in missing:
         report.warn("circus", option, f"nothing to include is found at {what}")
@@ -84,7 +83,7 @@ def load_circus(path: str | os.PathLike[str], environ: Mapping[str, str] = os.en
 
     :raises ConfigErrors: the file itself cannot be read
     """
-    ini, _ = read_all(Path(path), environ)
+    ini, _ = read_all(path, environ)
     return read_circus(ini, Report(ini), EnvVariables(environ, _shared_env(ini, environ)))
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from circus_core.errors import MessageError
@@ -27,8 +26,8 @@ def next_command(python: str | None, orig_argv: Sequence[str] = tuple(sys.orig_a
     words = list(orig_argv[1:])
     if orig_argv[program] == "-m":
         return [interpreter, *words]
-    beside = Path(interpreter).parent / Path(orig_argv[program]).name
-    words[program - 1 : program] = [str(beside)] if beside.exists() else ["-P", "-m", _MODULE]
+    beside = os.path.join(os.path.dirname(interpreter), os.path.basename(orig_argv[program]))
+    words[program - 1 : program] = [beside] if os.path.exists(beside) else ["-P", "-m", _MODULE]
     return [interpreter, *words]
 
 
@@ -44,10 +43,8 @@ def _program_index(orig_argv: Sequence[str]) -> int:
 
 
 def _interpreter(python: str) -> str:
-    path = Path(python)
-    if path.is_dir():
-        path = path / "bin" / "python"
-    found = str(path) if os.sep in str(path) else shutil.which(str(path))
+    path = os.path.join(python, "bin", "python") if os.path.isdir(python) else python
+    found = path if os.sep in path else shutil.which(path)
     if found is None or not os.path.exists(found):
         raise MessageError(
             f"python = {python!r}: there is no such interpreter; "

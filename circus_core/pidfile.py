@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 import time
-from pathlib import Path
 from typing import Final
 
 from circus_core.errors import ConfigError
@@ -138,7 +137,7 @@ def _old_style_owner(fd: int) -> int | None:
     if pid is None or pid == os.getpid():
         return None
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        words = _read(f"/proc/{pid}/cmdline").split(b"\0")
         started = _started(pid)
     except OSError:  # no such process, or no /proc to tell
         return None
@@ -148,6 +147,11 @@ def _old_style_owner(fd: int) -> int | None:
 
 def _started(pid: int) -> float:
     """Return the Unix time at which a process started."""
-    ticks = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    ticks = int(_read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[19])
+    uptime = float(_read("/proc/uptime").split()[0])
     return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field
-from random import Random
 from typing import TYPE_CHECKING
 
 from circus_core.faces import Bare, Faces
@@ -74,4 +73,3 @@ class Services:
     faces: Faces = field(default_factory=Bare)
     children: Children = field(default_factory=Children)
     clock: Callable[[], float] = time.monotonic
-    random: Random = field(default_factory=Random)

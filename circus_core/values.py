@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import signal
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -32,6 +33,7 @@ BOOLEANS: Final = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 INFINITE: Final = ("", "infinity", "unlimited", "-1")
 SIZE_UNITS: Final = "kmgtpezy"
 HIGHEST_SIGNAL: Final = 64
+_QUOTING: Final = "'\"\\"
 
 
 class Respawn(Enum):
@@ -148,6 +150,15 @@ def stop_signal(text: str) -> int:
 def words(text: str) -> tuple[str, ...]:
     """Return the words of a list written with spaces, newlines or commas."""
     return tuple(text.replace(",", " ").split())
+
+
+def split_words(text: str) -> list[str]:
+    """Split as a shell does.
+
+    :raises ValueError: a quote is not closed, or nothing follows a backslash
+    """
+    is_simple = text.isascii() and text.isprintable() and not any(mark in text for mark in _QUOTING)
+    return text.split() if is_simple else shlex.split(text)
 
 
 def paths(text: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from configparser import RawConfigParser
-from pathlib import Path
 from typing import Any
 
 from circus_core import values
@@ -43,7 +42,7 @@ def read_config(config_path: str | os.PathLike[str]) -> tuple[DefaultConfigParse
 
     :raises ConfigErrors: a file cannot be read
     """
-    ini, _ = read_all(Path(config_path), dict(os.environ))
+    ini, _ = read_all(config_path, dict(os.environ))
     if ini.errors:
         raise ConfigErrors(ini.errors)
     parser = DefaultConfigParser(default_section="")

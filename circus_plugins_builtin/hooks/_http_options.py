@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from circus_core.options import Kind, OnChange, kinds, option
 from circus_core.quick_dataclass import dataclass
 from circus_plugins_builtin.hooks._waiting import Waiting
 
 
 def _url(text: str) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # every start would pay for it
+
     parts = urlsplit(text)  # whose port raises a ValueError of its own
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("no http:// or https:// address")

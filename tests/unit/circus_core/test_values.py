@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import resource
+import shlex
 import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from circus_core import values
 from circus_core._nearest import nearest
@@ -143,3 +146,14 @@ def test_nearest() -> None:
 
     assert nearest("NumProceses", known) == "numprocesses"
     assert nearest("bogus", known) is None
+
+
+@given(st.text(st.one_of(st.sampled_from("ab'\"\\ \t\n\x0b\x1c\x85\xa0#$"), st.characters())))
+def test_text_is_split_as_shlex_does(text: str) -> None:
+    try:
+        wanted = shlex.split(text)
+    except ValueError as exc:
+        with pytest.raises(ValueError, match=str(exc)):
+            values.split_words(text)
+    else:
+        assert values.split_words(text) == wanted
