@@ -22,6 +22,6 @@ class Address(NamedTuple):
 def parts_of(address: str) -> Address:
     """Take *address* apart; what is missing is empty."""
     scheme, _, rest = address.partition("://")
-    host, _, text = rest.rstrip("/").rpartition(":")
+    host, _, text = rest.partition("/")[0].rpartition(":")
     port = int(text) if text.isdecimal() else 0
     return Address(scheme, host.removeprefix("[").removesuffix("]"), port if port < _PORTS else 0)

@@ -26,12 +26,17 @@ def read_all(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[
         if option not in wanted:
             continue
         for word in paths(variables.expand(wanted[option].text)):
-            found = list(_files(os.path.join(os.getcwd(), os.path.dirname(path)), word, option))
+            found = list(_files(_folder(path), word, option))
             if not found:
                 missing.append((option, word))
             for file in found:
                 ini.read(file)
     return ini, missing
+
+
+def _folder(path: str) -> str:
+    folder = os.path.dirname(path)
+    return folder if os.path.isabs(folder) else os.path.join(os.getcwd(), folder)
 
 
 def _files(folder: str, word: str, option: str) -> Iterator[str]:

@@ -89,8 +89,8 @@ def listen(address: str) -> socket.socket | None:
     if path is not None and len(os.fsencode(path)) <= _LONGEST_PATH:
         _make_place(path)
         return _listen(socket.socket(socket.AF_UNIX), path)
-    scheme, host, port = parts_of(address)
-    if scheme == "tcp" and _is_ipv4(host) and port:
+    _, host, port = parts_of(address)
+    if port and _is_ipv4(host) and address == f"tcp://{host}:{port}":
         sock = socket.socket(socket.AF_INET)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return _listen(sock, (host, port))

@@ -60,11 +60,11 @@ def daemonize() -> Daemonizer:
     if first:
         os.close(writing)
         _wait_for_start(first, reading, mask)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.close(reading)
     os.setsid()
     if os.fork():  # no session leader, so that no terminal ever becomes its own
         os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # an interrupt before this was the first parent's
     return Daemonizer(writing)
 
 

@@ -10,26 +10,34 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
 from types import ModuleType
-from typing import Any, Final
-
-_LOOK_UP: Final = "__getattr__"  #: what Python calls for a name that a module does not have
+from typing import Any
 
 _lock = RLock()  # one for all: a module that runs uses others
-_needed: list[Callable[[], None]] = []
+_runs: dict[str, Callable[[], None]] = {}  #: name to what runs the module, of those that have not run
+_needed: set[str] = set()
+_finders: list[_Finder] = []  #: of what is needed
 
 
 def defer(*names: str, is_needed: bool) -> None:
     """Have these modules run when something of them is used, not when they are imported; any of them may be missing.
 
-    :param is_needed: :func:`load` runs them
+    :param is_needed: until :func:`load` only
     """
-    sys.meta_path.insert(0, _Finder(names, is_needed=is_needed))
+    finder = _Finder(names, is_needed=is_needed)
+    sys.meta_path.insert(0, finder)
+    if is_needed:
+        _finders.append(finder)
 
 
 def load() -> None:
-    """Run those that are needed, to be called when there is time: who tells of an error may be short of descriptors."""
-    while _needed:
-        _needed.pop()()
+    """Run those that are needed, and defer none of them any more.
+
+    To be called when there is time: who tells of an error may be short of descriptors.
+    """
+    while _finders:
+        sys.meta_path.remove(_finders.pop())
+    for name in list(_needed):
+        _run(name)
 
 
 class _Finder:
@@ -40,7 +48,7 @@ class _Finder:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path) if name in self._names else None
         if spec is not None and spec.loader is not None:
-            spec.loader = _Later(spec.loader, is_needed=self._is_needed)  # type: ignore[assignment]  # what is asked of one
+            spec.loader = _Later(spec.loader, is_needed=self._is_needed)  # type: ignore[assignment]  # enough of one
         return spec
 
 
@@ -53,27 +61,41 @@ class _Later:
         self._is_needed = is_needed
 
     def exec_module(self, module: ModuleType) -> None:
-        names, loader, is_running = vars(module), self._loader, False
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = loader = self._loader
+        names = vars(module)
+        before = dict(names)
 
         def run() -> None:
-            nonlocal is_running
-            with _lock:
-                if is_running or names.get(_LOOK_UP) is not look_up:
-                    return
-                is_running = True
-                try:
-                    loader.exec_module(module)
-                finally:
-                    is_running = False
-                if names[_LOOK_UP] is look_up:  # else it has one of its own
-                    del names[_LOOK_UP]
+            given = {name: value for name, value in names.items() if name not in before or before[name] is not value}
+            loader.exec_module(module)
+            names.update(given)  # somebody has set it before anybody asked for anything
+            module.__class__ = ModuleType
 
-        def look_up(name: str) -> Any:
-            run()
-            return getattr(module, name)
-
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = loader
-        names[_LOOK_UP] = look_up
+        _runs[module.__name__] = run
         if self._is_needed:
-            _needed.append(run)
+            _needed.add(module.__name__)
+        module.__class__ = _Waiting
+
+
+class _Waiting(ModuleType):
+    """A module that has not run; who comes while it runs waits."""
+
+    def __getattribute__(self, name: str) -> Any:
+        known = ModuleType.__getattribute__(self, "__dict__")
+        if not (name.startswith("__") and name in known) and name not in {"__dict__", "__class__"}:
+            _run(known["__name__"])
+        return ModuleType.__getattribute__(self, name)  # it may be a _Waiting no longer
+
+
+def _run(name: str) -> None:
+    with _lock:
+        run = _runs.pop(name, None)
+        if run is None:  # it has run, or does, and in this very thread
+            return
+        try:
+            run()
+        except BaseException:
+            _runs[name] = run
+            raise
+        _needed.discard(name)

@@ -64,7 +64,7 @@ class Discovery:
 
 def _parse(endpoint: str) -> tuple[str, int]:
     scheme, host, port = parts_of(endpoint)
-    if scheme != "udp" or not host or not port:
+    if scheme.lower() != "udp" or not host or not port:
         raise ValueError("not of the form udp://group:port")
     try:
         first = socket.inet_pton(socket.AF_INET, host)[0]

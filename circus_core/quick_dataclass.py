@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -32,7 +33,7 @@ def _define(cls: type[Any], is_frozen: bool, slots: bool, kw_only: bool) -> type
     annotations: dict[str, Any] = own.get("__annotations__", {})
     given = {name: own[name] for name in annotations if name in own}
     late = _Late(annotations, given, is_frozen=is_frozen, kw_only=kw_only)
-    methods: dict[str, Any] = {"__repr__": _repr, "__eq__": _eq, "__hash__": None}
+    methods: dict[str, Any] = {"__repr__": _repr, "__eq__": _eq, "__hash__": None, "__replace__": _replace}
     methods |= {name: _LateAttribute(late, name) for name in _LATE}
     methods["__doc__"] = cls.__name__  # the standard decorator would write a signature there
     if is_frozen:
@@ -40,8 +41,8 @@ def _define(cls: type[Any], is_frozen: bool, slots: bool, kw_only: bool) -> type
         methods |= {"__getstate__": _get_state, "__setstate__": _set_state}  # for copies: by the way round __setattr__
     added = {name: method for name, method in methods.items() if own.get(name) is None}
     if slots:
-        fields = {name for name, text in annotations.items() if not str(text).startswith(_NO_FIELD)}
-        inherited = {name for base in cls.__mro__ for name in vars(base).get("__slots__", ())}
+        fields = {name for name, text in annotations.items() if not _NO_FIELD.match(str(text))}
+        inherited = {name for base in cls.__mro__ for name in _slots_of(base)}
         kept = {name: value for name, value in own.items() if name not in fields and name not in _OF_NO_SLOTS}
         places = tuple(name for name in annotations if name in fields - inherited)
         metaclass: Any = type(cls)
@@ -64,8 +65,13 @@ def _define(cls: type[Any], is_frozen: bool, slots: bool, kw_only: bool) -> type
 
 
 _LATE: Final = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
-_NO_FIELD: Final = ("ClassVar", "typing.ClassVar")
+_NO_FIELD: Final = re.compile(r"(\w+\.)?(ClassVar|InitVar)\b")
 _OF_NO_SLOTS: Final = ("__dict__", "__weakref__")
+
+
+def _slots_of(cls: type[Any]) -> tuple[str, ...]:
+    slots = vars(cls).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 class _Late:
@@ -91,8 +97,9 @@ class _Late:
             fields |= getattr(base, "__dataclass_fields__", {})
         fields |= model.__dataclass_fields__
         cls.__dataclass_fields__, cls.__dataclass_params__ = fields, model.__dataclass_params__
-        listed = tuple(field.name for field in dataclasses.fields(cls) if field.init and not field.kw_only)
-        cls.__match_args__ = listed  # type: ignore[misc]  # it is no class that mypy knows
+        if isinstance(vars(cls)["__match_args__"], _LateAttribute):  # else it is the class's own
+            listed = tuple(field.name for field in dataclasses.fields(cls) if field.init and not field.kw_only)
+            cls.__match_args__ = listed  # type: ignore[misc]  # it is no class that mypy knows
 
 
 class _LateAttribute:
@@ -126,10 +133,12 @@ _WORTH_COMPILING: Final = 8  #: that many are made slowly, in 10 us each; to com
 
 def _fill(cls: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Set all fields; ``False`` when the call is wrong, which the compiled ``__init__`` tells better."""
-    given = dict(zip(cls.__match_args__, args, strict=False)) | kwargs
+    fields = dataclasses.fields(cls)
+    positional = (field.name for field in fields if field.init and not field.kw_only)
+    given = dict(zip(positional, args, strict=False)) | kwargs
     if len(given) != len(args) + len(kwargs):
         return False
-    for field in dataclasses.fields(cls):
+    for field in fields:
         if field.init and field.name in given:
             value = given.pop(field.name)
         elif field.default is not dataclasses.MISSING:
@@ -206,6 +215,10 @@ def _hash(self: Any) -> int:
 def _repr(self: Any) -> str:
     shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _names(self.__class__, "repr"))
     return f"{self.__class__.__qualname__}({shown})"
+
+
+def _replace(self: Any, /, **changes: Any) -> Any:
+    return dataclasses.replace(self, **changes)
 
 
 def _get_state(self: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from circus_core._addresses import parts_of
         ("tcp://eth0:*", ("tcp", "eth0", 0)),
         ("tcp://host:65536", ("tcp", "host", 0)),
         ("tcp://host", ("tcp", "", 0)),
+        ("udp://237.219.251.97:12027/path", ("udp", "237.219.251.97", 12027)),
         ("", ("", "", 0)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -357,6 +358,16 @@ def test_include_is_relative_to_the_main_file(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
 
     assert only_watcher(load("etc/main.ini", {})).cmd == "a"
+
+
+def test_include_needs_no_working_directory(tmp_path: Path) -> None:
+    (tmp_path / "main.ini").write_text("[circus]\ninclude = more.ini\n")
+    (tmp_path / "more.ini").write_text("[watcher:w]\ncmd = a\nworking_dir = /\n")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        assert only_watcher(load(tmp_path / "main.ini", {})).cmd == "a"
 
 
 # -- environment --------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Writes modules of a package ``late``; what they do with ``ran`` can be seen as ``late.ran``."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    monkeypatch.setattr(deferred, "_needed", [])
+    monkeypatch.setattr(deferred, "_needed", set())
+    monkeypatch.setattr(deferred, "_finders", [])
     package = tmp_path / "late"
     package.mkdir()
     (package / "__init__.py").write_text("ran = []\n")
@@ -110,16 +111,38 @@ def test_one_may_use_another_that_uses_it(write: Write) -> None:
     assert load("one").other == 2
 
 
-def test_load_runs_what_is_needed(write: Write) -> None:
-    write(one="", two="", three="")
+def test_one_that_runs_is_to_others_what_it_is_by_then(write: Write) -> None:
+    write(
+        one="from late.two import value\nvalue += 1\nlate = 1",
+        two="value = 1\nimport late.one\nhas_late = hasattr(late.one, 'late')\nfrom late import one as first",
+    )
+    deferred.defer("late.one", "late.two", is_needed=False)
+
+    assert load("one").value == 2
+    assert load("two").has_late is False
+
+
+def test_what_was_set_before_stays(write: Write) -> None:
+    write(one="value = 1\nother = 2\ndef both(): return value, other")
+    deferred.defer("late.one", is_needed=False)
+    load("one").value = 3  # type: ignore[attr-defined]
+
+    assert load("one").both() == (3, 2)
+
+
+def test_load_runs_what_is_needed_and_defers_it_no_more(write: Write) -> None:
+    write(one="", two="", three="", four="")
     deferred.defer("late.one", "late.two", is_needed=True)
-    deferred.defer("late.three", is_needed=False)
+    deferred.defer("late.three", "late.four", is_needed=False)
     load("one")
     load("three")
 
     deferred.load()
-
     assert ran() == ["one"]
+
+    load("two")
+    load("four")
+    assert ran() == ["one", "two"]
 
 
 def test_who_comes_while_it_runs_waits(write: Write) -> None:

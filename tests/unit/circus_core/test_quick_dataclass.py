@@ -165,3 +165,23 @@ def test_one_is_compiled_when_many_are_made(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TypeError):
         make(quick_dataclass.dataclass, frozen=True)()
     assert len(compiled) == 1, "for what it says"
+
+
+@BOTH
+def test_seldom_things_are_as_they_are(decorator: Decorator) -> None:
+    class Base:
+        __slots__ = "name"  # noqa: PLC0205  # it is allowed
+
+    @decorator(slots=True)
+    class Odd(Base):
+        """Has all that is seldom."""
+
+        __match_args__ = ("size",)
+        name: str
+        size: int = 0
+
+    odd = Odd("a", 2)
+    assert (odd.name, odd.size, Odd.__slots__, Odd.__match_args__) == ("a", 2, ("size",), ("size",))
+    assert len(dataclasses.fields(Odd)) == 2 and Odd.__match_args__ == ("size",)
+    if hasattr(copy, "replace"):
+        assert copy.replace(odd, size=3) == Odd("a", 3)
