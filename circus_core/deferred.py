@@ -14,8 +14,7 @@ from typing import Any
 
 _lock = RLock()  # one for all: a module that runs uses others
 _runs: dict[str, Callable[[], None]] = {}  #: name to what runs the module, of those that have not run
-_needed: set[str] = set()
-_finders: list[_Finder] = []  #: of what is needed
+_needed: list[_Finder] = []
 
 
 def defer(*names: str, is_needed: bool) -> None:
@@ -23,10 +22,10 @@ def defer(*names: str, is_needed: bool) -> None:
 
     :param is_needed: until :func:`load` only
     """
-    finder = _Finder(names, is_needed=is_needed)
+    finder = _Finder(names)
     sys.meta_path.insert(0, finder)
     if is_needed:
-        _finders.append(finder)
+        _needed.append(finder)
 
 
 def load() -> None:
@@ -34,31 +33,30 @@ def load() -> None:
 
     To be called when there is time: who tells of an error may be short of descriptors.
     """
-    while _finders:
-        sys.meta_path.remove(_finders.pop())
-    for name in list(_needed):
-        _run(name)
+    while _needed:
+        finder = _needed.pop()
+        sys.meta_path.remove(finder)
+        for name in finder.names:
+            _run(name)
 
 
 class _Finder:
-    def __init__(self, names: Sequence[str], *, is_needed: bool) -> None:
-        self._names = frozenset(names)
-        self._is_needed = is_needed
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = frozenset(names)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if name in self._names else None
+        spec = PathFinder.find_spec(name, path) if name in self.names else None
         if spec is not None and spec.loader is not None:
-            spec.loader = _Later(spec.loader, is_needed=self._is_needed)  # type: ignore[assignment]  # enough of one
+            spec.loader = _Later(spec.loader)  # type: ignore[assignment]  # enough of one
         return spec
 
 
 class _Later:
     """Stands for a module's loader when it is imported."""
 
-    def __init__(self, loader: Any, *, is_needed: bool) -> None:
+    def __init__(self, loader: Any) -> None:
         self.create_module = loader.create_module
         self._loader = loader
-        self._is_needed = is_needed
 
     def exec_module(self, module: ModuleType) -> None:
         assert module.__spec__ is not None
@@ -73,8 +71,6 @@ class _Later:
             module.__class__ = ModuleType
 
         _runs[module.__name__] = run
-        if self._is_needed:
-            _needed.add(module.__name__)
         module.__class__ = _Waiting
 
 
@@ -98,4 +94,3 @@ def _run(name: str) -> None:
         except BaseException:
             _runs[name] = run
             raise
-        _needed.discard(name)

@@ -128,7 +128,7 @@ def _first_init(cls: type[Any]) -> Callable[..., None]:
     return __init__
 
 
-_WORTH_COMPILING: Final = 8  #: that many are made slowly, in 10 us each; to compile takes 200
+_WORTH_COMPILING: Final = 8  #: of most classes circusd makes fewer while it starts
 
 
 def _fill(cls: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

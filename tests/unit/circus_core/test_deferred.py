@@ -21,8 +21,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Writes modules of a package ``late``; what they do with ``ran`` can be seen as ``late.ran``."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    monkeypatch.setattr(deferred, "_needed", set())
-    monkeypatch.setattr(deferred, "_finders", [])
+    monkeypatch.setattr(deferred, "_needed", [])
     package = tmp_path / "late"
     package.mkdir()
     (package / "__init__.py").write_text("ran = []\n")
