@@ -50,7 +50,8 @@ def plugin_watchers(
     addresses = ("--endpoint", connectable(endpoint), "--pubsub", connectable(pubsub_endpoint))
     for name, plugins in grouped(config.plugins).items():
         process = _with_output(process_config(name, plugins, environ), config.circus)
-        args = (*addresses, *_circus_words(config.circus), *_plugin_words(plugins))
+        delay = ("--check-delay", f"{config.circus.check_delay:g}")
+        args = (*addresses, *delay, *log_words(config.circus), *_plugin_words(plugins))
         yield replace(process, cmd=f"{shlex.quote(_python())} -m circus_core.cli.plugin", args=args)
 
 
@@ -104,6 +105,22 @@ def connectable(address: str) -> str:
     return re.sub(r"^tcp://(\*|0\.0\.0\.0):", "tcp://127.0.0.1:", address).replace("tcp://[::]:", "tcp://[::1]:")
 
 
+def log_words(circus: CircusConfig) -> tuple[str, ...]:
+    """Return the options by which a program of ours logs as circusd does."""
+    words = ("--log-level", "debug" if circus.debug else circus.loglevel)
+    return words if circus.logoutput in _ON_STANDARD_ERROR else (*words, "--log-output", circus.logoutput)
+
+
+def companion_options(circus: CircusConfig, *, closes_outputs: bool) -> dict[str, Any]:
+    """Return the options of a watcher that runs one program of ours beside circusd."""
+    options: dict[str, Any] = {"singleton": True, "copy_env": True, "copy_path": True}
+    if closes_outputs:
+        return {**options, "close_child_stdout": True, "close_child_stderr": True}
+    if circus.debug:
+        options["stdout_stream"] = options["stderr_stream"] = {"class": "StdoutStream"}
+    return options
+
+
 def _take(config: WatcherConfig, plugin: PluginConfig, option: str, value: Any) -> WatcherConfig:
     row = _ROWS.get(option)
     try:
@@ -136,12 +153,6 @@ def _with_output(config: WatcherConfig, circus: CircusConfig) -> WatcherConfig:
         close_child_stdout=config.close_child_stdout or stdout is None,
         close_child_stderr=config.close_child_stderr or (stderr is None and circus.logoutput not in _ON_STANDARD_ERROR),
     )
-
-
-def _circus_words(circus: CircusConfig) -> tuple[str, ...]:
-    level = "debug" if circus.debug else circus.loglevel
-    words = ("--check-delay", f"{circus.check_delay:g}", "--log-level", level)
-    return words if circus.logoutput in _ON_STANDARD_ERROR else (*words, "--log-output", circus.logoutput)
 
 
 def _plugin_words(plugins: Sequence[PluginConfig]) -> tuple[str, ...]:

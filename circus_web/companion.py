@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from circus_core.errors import OptionError
 from circus_core.options import CircusConfig, SocketConfig, WatcherConfig, make_watcher_config
-from circus_core.plugin_watchers import connectable
+from circus_core.plugin_watchers import companion_options, connectable, log_words
 from circus_web.dependencies import missing, remedy, why_not
 from circus_web.settings import ENVIRONMENT, Settings, SettingsError, check_exposure
 
@@ -29,7 +29,7 @@ def companions(circus: CircusConfig, endpoint: str) -> Sequence[WatcherConfig | 
     for name in circus.disable_extensions:
         words += ["--disable-extension", name]
     socket = SocketConfig(name=NAME, host=circus.httpd_host, port=circus.httpd_port)
-    return [socket, make_watcher_config(NAME, sys.executable, [*words, *_log_words(circus)], _options(circus))]
+    return [socket, make_watcher_config(NAME, sys.executable, [*words, *log_words(circus)], _options(circus))]
 
 
 def _errors(circus: CircusConfig, endpoint: str) -> Iterator[OptionError]:
@@ -49,18 +49,8 @@ def _errors(circus: CircusConfig, endpoint: str) -> Iterator[OptionError]:
 
 
 def _options(circus: CircusConfig) -> dict[str, Any]:
-    options: dict[str, Any] = {"singleton": True, "copy_env": True, "copy_path": True, "use_sockets": True}
+    options = {**companion_options(circus, closes_outputs=circus.httpd_close_outputs), "use_sockets": True}
     if circus.httpd_password_hash is not None:
         # Not on the command line, which every user of the machine can read.
         options["env"] = {f"{ENVIRONMENT}PASSWORD_HASH": circus.httpd_password_hash}
-    if circus.httpd_close_outputs:
-        return {**options, "close_child_stdout": True, "close_child_stderr": True}
-    if circus.debug:
-        options["stdout_stream"] = options["stderr_stream"] = {"class": "StdoutStream"}
     return options
-
-
-def _log_words(circus: CircusConfig) -> list[str]:
-    level = "debug" if circus.debug else circus.loglevel
-    has_output = circus.logoutput not in ("-", "stdout")
-    return ["--log-level", level, *(["--log-output", circus.logoutput] if has_output else [])]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from circus_core.errors import OptionError
 from circus_core.hookspecs import hookimpl
-from circus_core.options import CircusConfig, WatcherConfig, make_watcher_config
-from circus_core.plugin_watchers import connectable
+from circus_core.options import WatcherConfig, make_watcher_config
+from circus_core.plugin_watchers import companion_options, connectable, log_words
 
 if TYPE_CHECKING:
     from circus_core.config import Config
@@ -29,20 +29,6 @@ def circus_companions(
         why = "circusd-stats asks at endpoint and listens at pubsub_endpoint"
         return [OptionError("statsd", True, why=why, fix="give both an address, or leave statsd out")]
     words = ["-m", "circus_plugins_builtin.stats", "--endpoint", connectable(endpoint)]
-    words += ["--pubsub", connectable(pubsub_endpoint), "--statspoint", circus.stats_endpoint, *_log_words(circus)]
-    return [make_watcher_config(NAME, sys.executable, words, _options(circus))]
-
-
-def _options(circus: CircusConfig) -> dict[str, Any]:
-    options: dict[str, Any] = {"singleton": True, "copy_env": True, "copy_path": True}
-    if circus.statsd_close_outputs:
-        return {**options, "close_child_stdout": True, "close_child_stderr": True}
-    if circus.debug:
-        options["stdout_stream"] = options["stderr_stream"] = {"class": "StdoutStream"}
-    return options
-
-
-def _log_words(circus: CircusConfig) -> list[str]:
-    level = "debug" if circus.debug else circus.loglevel
-    has_output = circus.logoutput not in ("-", "stdout")
-    return ["--log-level", level, *(["--log-output", circus.logoutput] if has_output else [])]
+    words += ["--pubsub", connectable(pubsub_endpoint), "--statspoint", circus.stats_endpoint, *log_words(circus)]
+    options = companion_options(circus, closes_outputs=circus.statsd_close_outputs)
+    return [make_watcher_config(NAME, sys.executable, words, options)]
